@@ -1,0 +1,46 @@
+# Every target makes .venv first when it is missing or older than its lock.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+CHECKED := generations api_gateway worker ops tests bench
+
+.PHONY: help setup demo up test check format bench lock
+
+help: ## What can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.ready ## Make .venv from the lock
+
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "Making .venv (about a minute, once)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## The whole path once, on free ports, in under a minute
+	@$(BIN)/darkroom demo
+
+up: setup ## Everything on this machine, until Ctrl-C
+	@$(BIN)/darkroom up
+
+test: setup ## Unit, integration and acceptance tests
+	$(BIN)/pytest
+
+check: setup ## Formatting, lint, types and the rooms' walls
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Put the code in shape
+	$(BIN)/ruff format $(CHECKED)
+	$(BIN)/ruff check --fix $(CHECKED)
+
+bench: setup ## Every figure of the README
+	$(BIN)/python -m bench.latency
+
+lock: setup ## Resolve the dependencies anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	  --upgrade -o requirements.lock

@@ -1,0 +1,5 @@
+"""Accepts, answers, writes; never calls RunComfy or an origin."""
+
+from api_gateway.app import create_app
+
+__all__ = ["create_app"]

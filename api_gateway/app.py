@@ -1,0 +1,53 @@
+"""The gateway, put together from its parts; no behaviour lives here.
+
+Started by ``granian --interface asgi --factory api_gateway:create_app``.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+
+from api_gateway import generation_routes, health_routes, runcomfy_routes
+from api_gateway.edge import BodyLimit, Edge
+from api_gateway.openapi import Described
+from api_gateway.parts import Parts
+from api_gateway.problems import answer_with_problems
+from generations.connection import connect
+from generations.logs import configure_logs
+from generations.origins import OriginStore
+from generations.settings import GatewaySettings, load_settings
+from generations.store import GenerationStore
+
+
+def create_app(settings: GatewaySettings | None = None) -> FastAPI:
+    """The ASGI application; without settings, those of the environment.
+
+    Raises:
+        SystemExit: code 2, after a sentence on stderr, where the environment is not usable.
+    """
+    settings = settings or load_settings(GatewaySettings)
+    app = Described(docs=settings.docs, lifespan=_lifespan(settings))
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(Edge)
+    answer_with_problems(app)
+    app.include_router(runcomfy_routes.router)
+    app.include_router(generation_routes.router)
+    app.include_router(health_routes.router)
+    return app
+
+
+def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        configure_logs(settings.log_level)
+        redis = connect(settings.redis_url.get_secret_value())
+        store = GenerationStore(redis, deadline=settings.deadline, keep=settings.keep)
+        app.state.parts = Parts(settings=settings, store=store, origins=OriginStore(redis))
+        try:
+            yield
+        finally:
+            await redis.aclose()
+
+    return lifespan

@@ -1,0 +1,150 @@
+"""The native routes: generations with everything that is on record about them."""
+
+from contextlib import aclosing
+from dataclasses import fields
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from api_gateway.acceptance import accept
+from api_gateway.auth import Caller
+from api_gateway.bodies import JsonObject
+from api_gateway.cancelling import cancel_once
+from api_gateway.openapi import body_of, refusals
+from api_gateway.parts import OwnUrl, Parts, Wired
+from api_gateway.reading import Named, queue_position_of
+from api_gateway.schemas import CancelBody, CreateGeneration, GenerationBody, GenerationList
+from api_gateway.submitting import IdempotencyKey, tell_replay
+from generations.errors import (
+    AddressNotAllowed,
+    BodyTooLarge,
+    GenerationNotFound,
+    IdempotencyConflict,
+    InvalidBody,
+    InvalidModelId,
+    InvalidWebhook,
+)
+from generations.ids import GENERATION, new_id
+from generations.model import Generation, NewGeneration
+
+router = APIRouter(prefix="/v1/generations", tags=["generations"])
+
+
+async def _asked_for(origin: Caller, body: JsonObject) -> NewGeneration:
+    try:
+        asked = CreateGeneration.model_validate(body)
+    except ValidationError as exc:
+        found = exc.errors(include_input=False, include_url=False, include_context=False)
+        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in found]) from exc
+    return NewGeneration(
+        id=new_id(GENERATION),
+        origin=origin,
+        model_id=asked.model,
+        input=asked.input,
+        webhook=asked.webhook,
+        webhook_intermediate_status=asked.webhook_intermediate_status,
+        on_uncertain=asked.on_uncertain,
+        deadline=asked.deadline,
+    )
+
+
+@router.post(
+    "",
+    operation_id="create_generation",
+    summary="Create a generation",
+    status_code=201,
+    openapi_extra=body_of(CreateGeneration),
+    responses=refusals(
+        InvalidBody,
+        BodyTooLarge,
+        InvalidModelId,
+        InvalidWebhook,
+        AddressNotAllowed,
+        IdempotencyConflict,
+    ),
+)
+async def create_generation(
+    new: Annotated[NewGeneration, Depends(_asked_for)],
+    parts: Wired,
+    own_url: OwnUrl,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> GenerationBody:
+    """Put a generation on record; it is submitted to RunComfy at once, and survives restarts."""
+    generation = await accept(new, parts, idempotency_key=idempotency_key)
+    tell_replay(response, new, generation)
+    response.headers["Location"] = f"{own_url}/v1/generations/{generation.id}"
+    return await _body_of(generation, parts)
+
+
+@router.get(
+    "",
+    operation_id="list_generations",
+    summary="List generations",
+    responses=refusals(),
+)
+async def list_generations(
+    origin: Caller,
+    parts: Wired,
+    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 20,
+) -> GenerationList:
+    """The newest generations of the origin that asks, the newest first."""
+    found: list[GenerationBody] = []
+    async with aclosing(parts.store.newest(origin=origin, page=limit)) as newest:
+        async for generation in newest:
+            found.append(await _body_of(generation, parts))
+            if len(found) == limit:
+                break
+    return GenerationList(generations=found)
+
+
+@router.get(
+    "/{generation_id}",
+    operation_id="get_generation",
+    summary="Get a generation",
+    responses=refusals(GenerationNotFound),
+)
+async def get_generation(generation: Named, parts: Wired) -> GenerationBody:
+    """Everything that is on record about a generation."""
+    return await _body_of(generation, parts)
+
+
+@router.post(
+    "/{generation_id}/cancel",
+    operation_id="cancel_generation",
+    summary="Cancel a generation",
+    responses=refusals(GenerationNotFound)
+    | {202: {"model": GenerationBody, "description": "RunComfy has not answered yet."}},
+)
+async def cancel_generation(generation: Named, parts: Wired, response: Response) -> GenerationBody:
+    """Cancel what has not begun; ``cancel.outcome`` says whether it took effect."""
+    cancelled = await cancel_once(generation, parts)
+    if cancelled.is_open:
+        response.status_code = 202
+    body = await _body_of(cancelled.generation, parts)
+    asked_at = cancelled.generation.cancel_requested_at
+    answer = CancelBody(requested_at=asked_at, outcome=cancelled.outcome)
+    return body.model_copy(update={"cancel": answer})
+
+
+async def _body_of(generation: Generation, parts: Parts) -> GenerationBody:
+    record = {fact.name: getattr(generation, fact.name) for fact in fields(generation)}
+    return GenerationBody.model_validate(
+        {
+            **record,
+            "finished_at": generation.finished_at,
+            "queue_position": await queue_position_of(generation, parts.store),
+            "cancel": _cancel_of(generation),
+            "deliveries": await parts.store.find_deliveries(generation),
+        }
+    )
+
+
+def _cancel_of(generation: Generation) -> CancelBody | None:
+    if generation.cancel_requested_at is None:
+        return None
+    return CancelBody(
+        requested_at=generation.cancel_requested_at, outcome=generation.cancel_outcome
+    )

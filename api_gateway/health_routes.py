@@ -1,0 +1,44 @@
+"""Whether the gateway lives, and whether it can work. Nobody needs a key to ask."""
+
+import asyncio
+from typing import Final, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api_gateway.openapi import problems
+from api_gateway.parts import Wired
+from generations.errors import StoreUnavailable
+
+#: Seconds that the store may take to answer.
+PATIENCE: Final = 2.0
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """How the gateway is."""
+
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/healthz", operation_id="check_alive", summary="Is the process alive?")
+async def check_alive() -> Health:
+    """Answers without asking anything of Redis."""
+    return Health()
+
+
+@router.get(
+    "/readyz",
+    operation_id="check_ready",
+    summary="Can it accept generations?",
+    responses=problems(StoreUnavailable),
+)
+async def check_ready(parts: Wired) -> Health:
+    """Answers 503 while Redis does not answer."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await parts.store.ping()
+    except TimeoutError as exc:
+        raise StoreUnavailable from exc
+    return Health()

@@ -1,0 +1,33 @@
+"""What the routes are given: store, origins and settings, built once in ``app.py``."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from generations.origins import OriginStore
+from generations.settings import GatewaySettings
+from generations.store import GenerationStore
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that lives as long as the program."""
+
+    settings: GatewaySettings
+    store: GenerationStore
+    origins: OriginStore
+
+
+async def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+async def _own_url(request: Request, parts: Annotated[Parts, Depends(_parts)]) -> str:
+    return str(parts.settings.public_url or request.base_url).rstrip("/")
+
+
+Wired = Annotated[Parts, Depends(_parts)]
+#: The gateway's own URL as its callers see it, without a slash at the end.
+OwnUrl = Annotated[str, Depends(_own_url)]

@@ -1,0 +1,157 @@
+"""Errors as HTTP answers: one table from error class to status, and RFC 9457 for all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from api_gateway.schemas import FieldProblem, Problem
+from generations.errors import (
+    AddressNotAllowed,
+    BodyTooLarge,
+    DarkroomError,
+    GenerationNotFound,
+    IdempotencyConflict,
+    InvalidBody,
+    InvalidModelId,
+    InvalidWebhook,
+    StoreUnavailable,
+    Unauthorized,
+)
+from generations.logs import logger
+
+log = logger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+INTERNAL: Final = "Something broke in the gateway and was logged; try again, or tell its operator."
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+NO_ROUTE: Final = "There is no such route; check the path and its spelling, /v1 included."
+INVALID_REQUEST: Final = "Some fields are not as they must be; errors names each and says why."
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an error class looks in HTTP."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    #: https://docs.runcomfy.com/model-apis/error-codes
+    runcomfy_code: int | None = None
+
+
+PROBLEMS: Final[Mapping[type[DarkroomError], Shape]] = {
+    Unauthorized: Shape(401, {"WWW-Authenticate": "Bearer"}, runcomfy_code=400004),
+    # Another origin's generation too: whether an id exists is nobody else's business.
+    GenerationNotFound: Shape(404, runcomfy_code=404001),
+    InvalidBody: Shape(400),
+    BodyTooLarge: Shape(413),
+    InvalidModelId: Shape(400, runcomfy_code=400001),
+    InvalidWebhook: Shape(400),
+    AddressNotAllowed: Shape(400),
+    IdempotencyConflict: Shape(422),
+    StoreUnavailable: Shape(503, {"Retry-After": "1"}),
+}
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every error that is foreseen a problem; ``edge.py`` has the others."""
+    for error in PROBLEMS:
+        app.add_exception_handler(error, _on_darkroom_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+def problem_of(error: DarkroomError) -> Response:
+    """The answer for an error that the table has."""
+    return answer(describe(error), PROBLEMS[type(error)].headers)
+
+
+def describe(error: DarkroomError) -> Problem:
+    """The problem for an error that the table has."""
+    shape = PROBLEMS[type(error)]
+    problem = _problem(shape.status, error.code, error.message)
+    return problem.model_copy(update={"runcomfy_code": shape.runcomfy_code})
+
+
+def internal() -> Problem:
+    """The problem for what nobody expected; it tells nothing of what happened."""
+    return _problem(500, "internal", INTERNAL)
+
+
+def invalid_request(errors: list[FieldProblem]) -> Problem:
+    """The problem for fields that are not what the schema asks for."""
+    problem = _problem(422, "invalid_request", INVALID_REQUEST)
+    return problem.model_copy(update={"errors": errors})
+
+
+def answer(problem: Problem, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
+    """A problem as an answer."""
+    return Response(
+        problem.model_dump_json(exclude_none=True),
+        problem.status,
+        headers=dict(headers),
+        media_type=MEDIA_TYPE,
+    )
+
+
+async def _on_darkroom_error(_request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, DarkroomError)  # noqa: S101  # Registered for these only.
+    if isinstance(exc, StoreUnavailable):
+        log.warning("store.unavailable", cause=type(exc.__cause__).__qualname__)
+    return problem_of(exc)
+
+
+async def _on_invalid_request(_request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)  # noqa: S101  # As above.
+    errors = [FieldProblem(pointer=_pointer(e["loc"]), message=e["msg"]) for e in exc.errors()]
+    return answer(invalid_request(errors))
+
+
+async def _on_http_exception(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)  # noqa: S101  # As above.
+    if exc.status_code == 404:
+        return answer(_problem(404, "route_not_found", NO_ROUTE))
+    if exc.status_code == 405:
+        allow = ", ".join(_methods_of(request))
+        detail = f"This path does not take {request.method}; use {allow}."
+        return answer(_problem(405, "method_not_allowed", detail), {"Allow": allow})
+    phrase = HTTPStatus(exc.status_code).phrase
+    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    return answer(_problem(exc.status_code, code, f"{phrase}."), exc.headers or {})
+
+
+def _problem(status: int, code: str, detail: str) -> Problem:
+    return Problem(
+        type=f"urn:darkroom:problem:{code}",
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        code=code,
+        detail=detail,
+    )
+
+
+def _pointer(loc: Sequence[int | str]) -> str:
+    """A JSON pointer into the body (RFC 6901, as a URI fragment); else "?" and the parameter."""
+    place, *rest = (str(part) for part in loc)
+    if place != "body":
+        return f"?{'.'.join(rest)}"
+    escaped = (part.replace("~", "~0").replace("/", "~1") for part in rest)
+    return "#" + "".join(f"/{quote(part)}" for part in escaped)
+
+
+def _methods_of(request: Request) -> list[str]:
+    # Starlette's own Allow names the methods of the first route that fits the path.
+    def is_taken(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return [method for method in METHODS if is_taken(method)]

@@ -1,0 +1,62 @@
+"""What crosses HTTP on the routes that speak RunComfy: its names, its words.
+
+https://docs.runcomfy.com/model-apis/async-queue-endpoints
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from api_gateway.schemas import CancelOutcome, ErrorBody
+
+ShownStatus = Literal["in_queue", "in_progress", "completed", "cancelled"]
+
+
+class RequestAccepted(BaseModel):
+    """A request that is on record, and where to follow it."""
+
+    request_id: str = Field(description="The generation's id.")
+    status_url: str = Field(description="GET it for the status.")
+    result_url: str = Field(description="GET it for the result, at any time.")
+    cancel_url: str = Field(description="POST to it to cancel.")
+
+
+class RequestStatus(BaseModel):
+    """Where a request is now."""
+
+    request_id: str
+    status: ShownStatus = Field(
+        description="completed means that it stopped; the result says how it ended."
+    )
+    status_url: str
+    result_url: str
+    queue_position: int | None = Field(
+        default=None, description="While in_queue: how many are before it, itself counted."
+    )
+
+
+class RequestResult(BaseModel):
+    """How a request ended; before that, its status."""
+
+    request_id: str
+    model_id: str
+    status: Literal["in_queue", "in_progress", "succeeded", "failed", "cancelled"]
+    input: dict[str, Any] = Field(default={}, description="What the model was given.")
+    output: Any = Field(default=None, description="What it produced, if it succeeded.")
+    error: ErrorBody | None = Field(default=None, description="Why it failed, if it did.")
+    created_at: str | None = Field(default=None, description="When it was accepted (RFC 3339).")
+    finished_at: str | None = Field(default=None, description="When it ended (RFC 3339).")
+    cost: float | None = Field(
+        default=None, description="US dollars; with include_cost=true, where it is known."
+    )
+
+
+class RequestCancel(BaseModel):
+    """What came of a cancel."""
+
+    request_id: str
+    status: ShownStatus = Field(description="Where the request is now.")
+    outcome: CancelOutcome = Field(
+        description="cancelled: it took effect. not_cancellable: it runs on, or had ended. "
+        "cancellation_requested: RunComfy has not answered yet; look at the status again."
+    )

@@ -1,0 +1,152 @@
+"""What crosses HTTP on the native face, and problems. RunComfy's are in ``runcomfy_schemas.py``."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from api_gateway.submitting import WEBHOOK, Asked
+from generations.lifecycle import DeliveryStatus, Status
+from generations.model import ErrorCode
+from generations.presentation import rfc3339
+
+#: An instant as every answer writes it.
+Instant = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+CancelOutcome = Literal["cancelled", "not_cancellable", "cancellation_requested"]
+
+MODEL_ID: Final = "bytedance/seedance-v1.5-pro/image-to-video"
+#: The example of RunComfy's page for this model.
+INPUT: Final[dict[str, Any]] = {
+    "prompt": "A gentle breeze blows softly, and the real girl's body remains stable.",
+    "first_frame_image_url": (
+        "https://playgrounds-storage-public.runcomfy.net/tools/7272/media-files/input-1-1.png"
+    ),
+}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str = Field(
+        description="Where: a JSON pointer into the body, or '?' and a query parameter's name.",
+        examples=["#/input"],
+    )
+    message: str = Field(description="What is wrong there.")
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 has it."""
+
+    type: str = Field(description="A stable name of the kind of problem, as a URI.")
+    title: str = Field(description="The kind of problem in a few words.")
+    status: int = Field(description="The HTTP status, repeated.")
+    code: str = Field(description="Stable: match on this one.")
+    detail: str = Field(description="What to do about it.")
+    runcomfy_code: int | None = Field(
+        default=None, description="RunComfy's number for the same, where it has one."
+    )
+    errors: list[FieldProblem] | None = Field(default=None, description="The fields at fault.")
+
+
+class CreateGeneration(Asked):
+    """A piece of work to be done."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"model": MODEL_ID, "input": INPUT, "webhook": WEBHOOK}]},
+    )
+
+    model: str = Field(description="RunComfy's model id, exactly as its catalog has it.")
+    input: dict[str, Any] = Field(description="What the model takes: the fields of its schema.")
+
+
+class Answer(BaseModel):
+    """Read from our records, whose names it has."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class MomentBody(Answer):
+    """One move."""
+
+    status: Status = Field(description="The status that was entered.")
+    at: Instant = Field(description="When.")
+
+
+class ErrorBody(Answer):
+    """Why a generation failed."""
+
+    code: ErrorCode = Field(description="Stable: match on this one.")
+    message: str = Field(description="What happened; RunComfy's own words where it gave some.")
+
+
+class AttemptBody(Answer):
+    """One POST of a delivery."""
+
+    number: int = Field(description="From 1.")
+    at: Instant = Field(description="When it began.")
+    duration_ms: int = Field(description="How long it took, in milliseconds.")
+    status_code: int | None = Field(description="What the endpoint answered; null: nothing.")
+    error: str | None = Field(description="Why there was no answer, or what was wrong with it.")
+
+
+class DeliveryBody(Answer):
+    """The duty to tell the webhook one event."""
+
+    id: str
+    event_id: str = Field(description="Sent as webhook-id; the same for every attempt.")
+    event_type: str = Field(
+        serialization_alias="type", description="The event.", examples=["generation.succeeded"]
+    )
+    endpoint: str = Field(description="The URL that is told.")
+    status: DeliveryStatus = Field(description="Where the delivery is now.")
+    attempts: list[AttemptBody] = Field(description="The oldest first.")
+
+
+class CancelBody(Answer):
+    """What became of a wish to cancel."""
+
+    requested_at: Instant | None = Field(description="When it was asked for last.")
+    outcome: str | None = Field(description="What came of it; null: not known yet.")
+
+
+class GenerationBody(Answer):
+    """Everything on record about a generation."""
+
+    id: str = Field(examples=["gen_01KAQ8Y5M8W7F0V1Z3T6R9N2XB"])
+    model: str = Field(validation_alias="model_id", description="RunComfy's model id.")
+    input: dict[str, Any] = Field(description="What the model was given.")
+    status: Status = Field(description="Where the generation is now.")
+    created_at: Instant = Field(description="When it was accepted.")
+    deadline: Instant = Field(description="When it fails if it has not finished by then.")
+    finished_at: Instant | None = Field(description="When it ended.")
+    timeline: list[MomentBody] = Field(description="Every move, the oldest first.")
+    polls: int = Field(description="How often RunComfy was asked for it and answered.")
+    submissions: int = Field(description="How many submissions RunComfy may have charged for.")
+    possible_duplicate_charge: bool = Field(
+        description="Whether it was submitted again although an earlier submission was uncertain."
+    )
+    queue_position: int | None = Field(
+        description="How many are before it, itself counted, while it waits for RunComfy to begin."
+    )
+    output: Any = Field(description="What it produced, as RunComfy gave it.")
+    error: ErrorBody | None = Field(description="Why it failed.")
+    cost: float | None = Field(description="US dollars, as RunComfy gave it.")
+    webhook: str | None = Field(description="Who is told.")
+    webhook_intermediate_status: bool = Field(
+        description="Whether in_queue and in_progress are told too."
+    )
+    cancel: CancelBody | None = Field(description="null: nobody asked to cancel it.")
+    runcomfy_request_id: str | None = Field(description="RunComfy's own id for it.")
+    deliveries: list[DeliveryBody] = Field(description="The oldest first.")
+
+
+class GenerationList(BaseModel):
+    """Some of an origin's generations."""
+
+    generations: list[GenerationBody] = Field(description="The newest first.")

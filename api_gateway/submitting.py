@@ -1,0 +1,66 @@
+"""What both submit routes take beside model and input, and how they answer a replay."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from fastapi import Header, Response
+from pydantic import BaseModel, Field
+
+from generations.model import Generation, NewGeneration, OnUncertain
+from generations.store import LONGEST_DEADLINE
+
+WEBHOOK: Final = "https://example.com/callbacks"
+LONGEST_KEY: Final = 255
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=LONGEST_KEY,
+        description=(
+            "A key of the caller's own choice, such as a UUID. For 24 hours the same key with "
+            "the same request gives the first answer again, and creates nothing."
+        ),
+    ),
+]
+
+
+class Asked(BaseModel):
+    """How a generation is to be told, ended and, in doubt, paid for."""
+
+    webhook: str | None = Field(
+        default=None,
+        description="An http(s) URL that is told how the generation ends.",
+        examples=[WEBHOOK],
+    )
+    webhook_intermediate_status: bool = Field(
+        default=False, description="Whether it is told of in_queue and in_progress too."
+    )
+    # Not strict: JSON has no enums, so the word is all that can come.
+    on_uncertain: OnUncertain | None = Field(
+        default=None,
+        strict=False,
+        description=(
+            "What to do if RunComfy's answer to the submission is lost: fail (never pay twice) "
+            "or resubmit (once more, perhaps paying twice). Default: the origin's choice."
+        ),
+    )
+    deadline_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=int(LONGEST_DEADLINE.total_seconds()),
+        description="Seconds after which it fails if it has not finished. Default: a day.",
+    )
+
+    @property
+    def deadline(self) -> timedelta | None:
+        """The deadline as the store takes it."""
+        if self.deadline_seconds is None:
+            return None
+        return timedelta(seconds=self.deadline_seconds)
+
+
+def tell_replay(response: Response, new: NewGeneration, accepted: Generation) -> None:
+    """Say so where the answer is one that was given before."""
+    if accepted.id != new.id:
+        response.headers["Idempotent-Replayed"] = "true"

@@ -1,0 +1,91 @@
+"""The origin: submits generations at a steady rate, and each one until it has an answer."""
+
+import asyncio
+import random
+import time
+from typing import Final
+from urllib.parse import quote
+
+import httpx
+
+from bench.chaos.evidence import Submission
+from ops.local.example import INPUT, submit_url
+
+#: Seconds that an answer may take before the origin sends its submission again.
+PATIENCE: Final = 10.0
+#: Seconds to wait before that, at least and at most.
+WAIT: Final = (0.2, 0.6)
+#: Every so many generations, one asks to be told of its progress too.
+INTERMEDIATE: Final = 10
+
+
+class ChaosOrigin:
+    """Submits, and keeps a list of what it was answered."""
+
+    def __init__(
+        self, gateway: str, *, api_key: str, webhook: str, replays: float, source: random.Random
+    ) -> None:
+        self.submissions: list[Submission] = []
+        self._url = submit_url(gateway, webhook)
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._replays = replays
+        self._random = source
+
+    @property
+    def accepted(self) -> int:
+        """How many have an answer by now."""
+        return sum(s.generation_id is not None for s in self.submissions)
+
+    @property
+    def retries(self) -> int:
+        return sum(s.retries for s in self.submissions)
+
+    async def submit_all(self, n: int, *, seconds: float) -> None:
+        """Submit so many over so many seconds; come back when each has an answer."""
+        began = time.monotonic()
+        # On this machine, so never through a proxy that the environment may name.
+        async with (
+            httpx.AsyncClient(timeout=PATIENCE, trust_env=False, headers=self._headers) as http,
+            asyncio.TaskGroup() as group,
+        ):
+            for number in range(n):
+                group.create_task(self._submit(number, http))
+                await asyncio.sleep(began + seconds * (number + 1) / n - time.monotonic())
+
+    async def _submit(self, number: int, http: httpx.AsyncClient) -> None:
+        submission = Submission(marker=f"chaos {number:06}", sent_at=time.time())
+        self.submissions.append(submission)
+        found = await self._post_until_answered(submission, number, http)
+        if found is None:
+            return
+        submission.generation_id, submission.accepted_at = found, time.time()
+        if self._random.random() < self._replays:
+            again = await self._post_until_answered(submission, number, http)
+            submission.replayed_ids.append(str(again))
+
+    async def _post_until_answered(
+        self, submission: Submission, number: int, http: httpx.AsyncClient
+    ) -> str | None:
+        """The id that it was given; None where it was refused."""
+        while True:
+            answer = await self._post(submission, number, http)
+            if answer is not None and answer.is_success:
+                return str(answer.json()["request_id"])
+            if answer is not None and answer.is_client_error:
+                submission.refused = answer.status_code
+                return None
+            submission.retries += 1
+            await asyncio.sleep(self._random.uniform(*WAIT))
+
+    async def _post(
+        self, submission: Submission, number: int, http: httpx.AsyncClient
+    ) -> httpx.Response | None:
+        intermediate = "&webhook_intermediate_status=true" if number % INTERMEDIATE == 0 else ""
+        try:
+            return await http.post(
+                self._url + intermediate,
+                json=INPUT | {"prompt": submission.marker},
+                headers={"Idempotency-Key": quote(submission.marker)},
+            )
+        except httpx.TransportError:
+            return None

@@ -1,0 +1,81 @@
+"""The connection to Redis: how it is opened, how scripts are loaded, what its errors become."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import Any, Final, ParamSpec, TypeVar, cast
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from generations.errors import StoreUnavailable
+from generations.servers import SentinelUrl
+
+__all__ = ["PREFIX", "Redis", "connect", "key", "load_script", "reaching_store", "read_hash"]
+
+PREFIX: Final = "darkroom:"
+#: Seconds that one command may take before the server counts as gone.
+COMMAND_TIMEOUT: Final = 5.0
+CONNECT_TIMEOUT: Final = 2.0
+#: Every script may be asked for again after a lost answer (see the scripts), so a
+#: connection that the server closed costs a few milliseconds and not an error.
+RETRIES: Final = 2
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def connect(url: str, *, max_connections: int = 64) -> Redis:
+    """A client for a URL (``servers.py``). Nothing is sent until the first command."""
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_timeout": COMMAND_TIMEOUT,
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_keepalive": True,
+        "health_check_interval": 15,
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), RETRIES),
+    }
+    behind = SentinelUrl.parse(url)
+    if behind is not None:
+        sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            behind.sentinels, password=behind.password, **options
+        )
+        return cast("Redis", sentinel.master_for(behind.master, db=behind.database))
+    pool = BlockingConnectionPool.from_url(
+        url, max_connections=max_connections, timeout=COMMAND_TIMEOUT, **options
+    )
+    return Redis.from_pool(pool)
+
+
+async def read_hash(redis: Redis, name: str) -> dict[str, str]:
+    """All fields of a hash; empty where there is none."""
+    # redis-py's types leave open what decode_responses settles.
+    return cast("dict[str, str]", await redis.hgetall(name))
+
+
+def load_script(redis: Redis, name: str) -> AsyncScript:
+    """One of the scripts in ``lua/``; loaded into the server when it is first called."""
+    return redis.register_script(files("generations").joinpath("lua", f"{name}.lua").read_text())
+
+
+def reaching_store(call: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[_R]]:
+    """Make every failure to reach Redis a StoreUnavailable."""
+
+    @functools.wraps(call)
+    async def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return await call(*args, **kwargs)
+        except (RedisError, OSError) as exc:
+            # The class alone: a message may hold the server's address.
+            raise StoreUnavailable from exc
+
+    return guarded
+
+
+def key(name: str) -> str:
+    """The Redis key of a record or an index."""
+    return PREFIX + name

@@ -1,0 +1,298 @@
+"""The due index: what is to be done, when, and who has it.
+
+Every unfinished generation and delivery has exactly one entry in one lane. ``claim`` takes
+what is due for the length of a lease, ``take`` makes a claim one's own, ``settle`` writes
+the outcome and the next due time in one step. The scripts in ``lua/`` document the keys.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from redis.asyncio import Redis
+
+from generations.connection import PREFIX, key, load_script, reaching_store
+from generations.ids import DELIVERY, EVENT, new_id
+from generations.lifecycle import (
+    AnyStatus,
+    DeliveryStatus,
+    Status,
+    allowed_before,
+    is_finished,
+)
+from generations.logs import logger
+from generations.model import Delivery, ErrorCode, Generation, GenerationError
+from generations.records import (
+    Fields,
+    dump_json,
+    read_delivery,
+    read_generation,
+    write_attempt,
+    write_field,
+)
+from generations.steps import Lane, NewDelivery, Step
+
+UNFINISHED: Final = key("unfinished")
+BREAKER: Final = key("breaker")
+#: How many ids one call of the audit's script looks at, so that it holds nobody up.
+AUDIT_PAGE: Final = 500
+#: Calls to RunComfy that fail in a row, over all workers, until only probes are let through.
+BREAKER_FAILURES: Final = 10
+PROBE_INTERVAL: Final = timedelta(seconds=2)
+#: The lanes whose actions call RunComfy.
+UPSTREAM: Final = frozenset({Lane.SUBMISSIONS, Lane.POLLS})
+
+#: Taken so often without a settle, a record is what brings its workers down.
+POISON_TAKES: Final = 8
+SET_ASIDE: Final = (
+    "Darkroom could not work on this generation and has set it aside; its operator was told."
+)
+
+log = logger(__name__)
+
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What one look through all that is unfinished found and mended."""
+
+    looked_at: int = 0
+    #: Records that were in no lane.
+    put_back: int = 0
+    #: Ids without a record.
+    forgotten: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to act on one record until its lease ends."""
+
+    lane: Lane
+    id: str
+    fence: int
+
+
+def due_key(lane: Lane) -> str:
+    """The sorted set of one lane."""
+    return key(f"due:{lane}")
+
+
+class DueIndex:
+    """Claims, and the steps that end them."""
+
+    def __init__(self, redis: Redis, *, keep: timedelta) -> None:
+        self._claim = load_script(redis, "claim")
+        self._audit = load_script(redis, "audit")
+        self._take = load_script(redis, "take")
+        self._settle = load_script(redis, "settle")
+        self._redis = redis
+        self._keep = keep
+
+    @reaching_store
+    async def claim(self, limits: Mapping[Lane, int], *, lease: timedelta) -> list[Claim]:
+        """What is due now, at most so many of each lane; safe from any number of callers.
+
+        What is not taken within the lease can be claimed again.
+        """
+        lanes = list(limits)
+        found = await self._claim(
+            keys=[BREAKER, *(due_key(lane) for lane in lanes)],
+            args=[
+                _ms(lease),
+                PREFIX,
+                BREAKER_FAILURES,
+                _ms(PROBE_INTERVAL),
+                *(part for lane, n in limits.items() for part in (n, int(lane in UPSTREAM))),
+            ],
+        )
+        return [
+            Claim(lane=lane, id=flat[i], fence=int(flat[i + 1]))
+            for lane, flat in zip(lanes, found, strict=True)
+            for i in range(0, len(flat), 2)
+        ]
+
+    async def take_generations(
+        self, claims: Sequence[Claim], *, lease: timedelta
+    ) -> list[tuple[Claim, Generation]]:
+        """The claims that still hold, now one's own for a lease, with what they are about."""
+        return await self._take_records(claims, lease, read_generation)
+
+    async def take_deliveries(
+        self, claims: Sequence[Claim], *, lease: timedelta
+    ) -> list[tuple[Claim, Delivery]]:
+        """As :meth:`take_generations`, for the lane of deliveries."""
+        return await self._take_records(claims, lease, read_delivery)
+
+    @reaching_store
+    async def _take_records(
+        self, claims: Sequence[Claim], lease: timedelta, read: Callable[[str, Fields], _R]
+    ) -> list[tuple[Claim, _R]]:
+        if not claims:
+            return []
+        fence = _new_fence()
+        found = await self._take(
+            keys=[due_key(claims[0].lane), *(key(claim.id) for claim in claims)],
+            args=[_ms(lease), fence, *(v for claim in claims for v in (claim.id, claim.fence))],
+        )
+        taken: list[tuple[Claim, _R]] = []
+        for claim, flat in zip(claims, found, strict=True):
+            mine, fields = replace(claim, fence=fence), _fields(flat)
+            if int(fields.get("takes") or 0) > POISON_TAKES:
+                await self._set_aside(mine, fields)
+            elif fields:
+                taken.append((mine, read(claim.id, fields)))
+        return taken
+
+    async def _set_aside(self, claim: Claim, fields: Fields) -> None:
+        # Read no more of the record than is needed: reading it may be what breaks.
+        log.error("record.set_aside", id=claim.id)
+        if claim.lane is Lane.DELIVERIES:
+            await self.settle(claim, Step(to=DeliveryStatus.EXHAUSTED, due=None))
+            return
+        endpoint = fields.get("webhook")
+        error = GenerationError(ErrorCode.INTERNAL, SET_ASIDE)
+        step = Step(
+            to=Status.FAILED,
+            due=None,
+            set={"error": error, "set_aside": "1"},
+            tell=NewDelivery(endpoint, Status.FAILED, fields["origin"]) if endpoint else None,
+        )
+        await self.settle(claim, step)
+
+    async def settle(self, claim: Claim, step: Step) -> Claim | None:
+        """Write a step's outcome; the claim to go on with, or None where it was lost.
+
+        A lost claim changes nothing: somebody else has the record now, or it is finished.
+        """
+        fence = _new_fence()
+        told = {"fence": str(claim.fence), "next_fence": str(fence)}
+        outcome, _ = await self.apply(claim.id, claim.lane, step, told)
+        if outcome != "settled":
+            return None
+        return replace(claim, fence=fence, lane=step.due.lane if step.due else claim.lane)
+
+    @reaching_store
+    async def apply(
+        self, record_id: str, lane: Lane, step: Step, guard: Mapping[str, Any]
+    ) -> tuple[str, str]:
+        """Apply a step under a guard (fields of ``settle.lua``); its outcome and the status."""
+        delivery_id = new_id(DELIVERY)
+        message = {**self._written(record_id, step, delivery_id), **guard}
+        next_lane = step.due.lane if step.due else lane
+        outcome, status = await self._settle(
+            keys=[
+                key(record_id),
+                due_key(lane),
+                due_key(next_lane),
+                due_key(Lane.DELIVERIES),
+                key(delivery_id),
+                UNFINISHED,
+            ],
+            args=[dump_json(message)],
+        )
+        return outcome, status
+
+    def _written(self, record_id: str, step: Step, delivery_id: str) -> dict[str, Any]:
+        written: dict[str, Any] = {
+            "id": record_id,
+            "set": {name: write_field(name, value) for name, value in step.set.items()},
+            "add": dict(step.add),
+            "stamp": list(step.stamp),
+            "append": {"attempts": write_attempt(step.attempt)} if step.attempt else {},
+        }
+        if allowed := _may_be_in(step):
+            written["from"] = dict.fromkeys(allowed, True)
+        if step.to:
+            written["to"] = step.to
+            if is_finished(step.to):
+                written["keep_ms"] = _ms(self._keep)
+        if step.due:
+            written["due_ms"] = _ms(step.due.delay)
+        if step.cancel_known:
+            written["cancel_known"] = True
+        if step.tell:
+            written["delivery"] = _new_delivery(record_id, delivery_id, step.tell)
+        return written
+
+    @reaching_store
+    async def report(self, *, answered: bool, failures: int) -> None:
+        """Tell all workers how calls to RunComfy went: one answer closes the breaker."""
+        if answered:
+            await self._redis.delete(BREAKER)
+        elif failures:
+            await self._redis.hincrby(BREAKER, "failures", failures)
+
+    @reaching_store
+    async def audit(self, *, submitting: timedelta) -> Audited:
+        """Put every unfinished record that is in no lane back into its lane.
+
+        Args:
+            submitting: how long to leave alone what may be being submitted right now.
+        """
+        cursor, total = "0", Audited()
+        while True:
+            cursor, looked_at, put_back, forgotten = await self._audit(
+                keys=[UNFINISHED, *(due_key(lane) for lane in Lane)],
+                args=[cursor, AUDIT_PAGE, PREFIX, DELIVERY, _ms(submitting)],
+            )
+            total = Audited(
+                total.looked_at + looked_at,
+                total.put_back + put_back,
+                total.forgotten + forgotten,
+            )
+            if cursor == "0":
+                return total
+
+    @reaching_store
+    async def is_my_turn(self, name: str, *, interval: timedelta) -> bool:
+        """Whether nobody did the named thing within the interval; if so, it counts as done."""
+        return bool(await self._redis.set(key(f"turn:{name}"), "1", nx=True, px=_ms(interval)))
+
+    @reaching_store
+    async def place_in_line(self, generation_id: str, created_ms: int) -> int:
+        """How many submissions are due before this one, itself counted (so at least 1)."""
+        lane = due_key(Lane.SUBMISSIONS)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.zscore(lane, generation_id)
+            pipe.zrank(lane, generation_id)
+            score, rank = await pipe.execute()
+        # Another instant than its acceptance means that a worker has it, or had it, in hand.
+        return int(rank) + 1 if score is not None and int(score) == created_ms else 1
+
+
+def _may_be_in(step: Step) -> frozenset[AnyStatus]:
+    if step.only_from or step.to is None:
+        return step.only_from
+    return allowed_before(step.to) | {step.to}
+
+
+def _new_delivery(generation_id: str, delivery_id: str, tell: NewDelivery) -> dict[str, Any]:
+    return {
+        "id": delivery_id,
+        "fields": {
+            "generation_id": generation_id,
+            "origin": tell.origin,
+            "event_id": new_id(EVENT),
+            "endpoint": tell.endpoint,
+            "told": tell.told,
+        },
+    }
+
+
+def _new_fence() -> int:
+    # Random, so that a step can be recognised when it is asked for again (see take.lua),
+    # and below 2^53, so that Lua's numbers hold it and its successors.
+    return secrets.randbits(48)
+
+
+def _fields(flat: Sequence[str] | Mapping[str, str]) -> Fields:
+    if isinstance(flat, Mapping):
+        return flat
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _ms(wait: timedelta) -> int:
+    return round(wait / timedelta(milliseconds=1))

@@ -1,0 +1,154 @@
+"""Every error that Darkroom raises, by what to do next.
+
+DarkroomError
+├─ Refusal                 the origin's doing: told, never retried
+│    Unauthorized · GenerationNotFound · InvalidBody · BodyTooLarge · InvalidModelId
+│    InvalidWebhook · AddressNotAllowed · IdempotencyConflict
+├─ Transient               try again; carries ``retry_after``
+│    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable · StoreUnavailable
+├─ Permanent               trying again cannot help
+│    RunComfyRejected · EndpointGone
+├─ SubmissionUncertain     sent, answer lost: submitting again may cost money twice
+└─ IllegalMove             our bug: traceback and alarm
+
+Errors know nothing of HTTP; ``api_gateway/problems.py`` maps them.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+
+class DarkroomError(Exception):
+    """Something went wrong."""
+
+    #: Stable and documented: callers may match on it.
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or self.default_message()
+        super().__init__(self.message)
+
+    @classmethod
+    def default_message(cls) -> str:
+        """The first line of the class's docstring: never missing, never stale."""
+        return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+class Refusal(DarkroomError):
+    """The request cannot be accepted as it is."""
+
+
+class Unauthorized(Refusal):
+    """Send a valid API key as 'Authorization: Bearer <key>'."""
+
+    code = "unauthorized"
+
+
+class GenerationNotFound(Refusal):
+    """There is no generation with this id; check the id and the API key it was made with."""
+
+    code = "generation_not_found"
+
+
+class InvalidBody(Refusal):
+    """The body must be a JSON object; send it with Content-Type: application/json."""
+
+    code = "invalid_body"
+
+
+class BodyTooLarge(Refusal):
+    """The body is larger than this gateway accepts; pass media as URLs instead of inline data."""
+
+    code = "body_too_large"
+
+
+class InvalidModelId(Refusal):
+    """The model id must look like 'vendor/model/mode': letters, digits, '.', '_', '-' and '/'."""
+
+    code = "invalid_model_id"
+
+
+class InvalidWebhook(Refusal):
+    """The webhook must be an absolute http or https URL without credentials."""
+
+    code = "invalid_webhook"
+
+
+class IdempotencyConflict(Refusal):
+    """This Idempotency-Key was used before for another request; use a new key for a new one."""
+
+    code = "idempotency_conflict"
+
+
+class AddressNotAllowed(Refusal):
+    """The webhook points to an address that is not public; ask the operator to allow it."""
+
+    code = "address_not_allowed"
+
+
+class Transient(DarkroomError):
+    """It did not work now; try again."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str | None = None, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        #: How long the other side asked to be left alone, if it did.
+        self.retry_after = retry_after
+
+
+class RunComfyUnavailable(Transient):
+    """RunComfy cannot be reached, or could not answer."""
+
+    code = "runcomfy_unavailable"
+
+
+class RunComfyThrottled(RunComfyUnavailable):
+    """RunComfy asked for fewer requests."""
+
+    code = "runcomfy_throttled"
+
+
+class EndpointUnavailable(Transient):
+    """The endpoint did not take the callback."""
+
+    code = "endpoint_unavailable"
+
+
+class StoreUnavailable(Transient):
+    """The store cannot be reached, or did not answer in time; try again in a moment."""
+
+    code = "store_unavailable"
+
+
+class Permanent(DarkroomError):
+    """Trying again cannot help."""
+
+
+class RunComfyRejected(Permanent):
+    """RunComfy refused the request."""
+
+    code = "rejected"
+
+    def __init__(self, message: str | None = None, *, no_balance: bool = False) -> None:
+        super().__init__(message)
+        #: The account has no money left; the input may be fine.
+        self.no_balance = no_balance
+
+
+class EndpointGone(Permanent):
+    """The endpoint answered 410: it wants no more callbacks."""
+
+    code = "endpoint_gone"
+
+
+class SubmissionUncertain(DarkroomError):
+    """The submission was sent and its answer lost: RunComfy may or may not have accepted it."""
+
+    code = "submission_uncertain"
+
+
+class IllegalMove(DarkroomError):
+    """A status was asked to move where the table does not let it."""
+
+    code = "illegal_move"

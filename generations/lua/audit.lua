@@ -1,0 +1,30 @@
+-- Look through some of the unfinished, and put what is in no lane back into its lane.
+--
+-- KEYS[1] unfinished   KEYS[2] due:submissions   KEYS[3] due:polls   KEYS[4] due:deliveries
+-- ARGV[1] where to go on (SSCAN's cursor)   ARGV[2] about how many to look at
+-- ARGV[3] what record keys begin with   ARGV[4] what ids of deliveries begin with
+-- ARGV[5] ms to wait with what a worker may be submitting right now
+-- Returns {cursor, looked at, put back, forgotten}; the cursor is "0" at the end of a pass.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local scan = redis.call('SSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+local put_back, forgotten = 0, 0
+for _, id in ipairs(scan[2]) do
+  local status = redis.call('HGET', ARGV[3] .. id, 'status')
+  local due, at = KEYS[3], now
+  if not status then
+    redis.call('SREM', KEYS[1], id)
+    forgotten = forgotten + 1
+  else
+    if string.sub(id, 1, #ARGV[4]) == ARGV[4] then
+      due = KEYS[4]
+    elseif status == 'queued' then
+      due = KEYS[2]
+    elseif status == 'submitting' then
+      -- Due before its worker is done, it would count as abandoned.
+      due, at = KEYS[2], now + ARGV[5]
+    end
+    put_back = put_back + redis.call('ZADD', due, 'NX', at, id)
+  end
+end
+return {scan[1], #scan[2], put_back, forgotten}

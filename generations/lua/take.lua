@@ -1,0 +1,25 @@
+-- Make claims one's own, and read their records: of two copies of one message, one gets them.
+--
+-- KEYS[1] due:{lane}   KEYS[1 + i] the records
+-- ARGV[1] ms of the new lease   ARGV[2] the fence that this step leaves behind
+-- ARGV[2i + 1], ARGV[2i + 2] id and fence of KEYS[1 + i]
+-- Returns, per record, its fields (flat), or an empty list where the claim is lost.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local records = {}
+for i = 2, #KEYS do
+  local id, fence = ARGV[2 * i - 1], ARGV[2 * i]
+  local held = redis.call('HGET', KEYS[i], 'fence')
+  if held == fence then
+    redis.call('HINCRBY', KEYS[i], 'takes', 1)
+  end
+  -- The second test recognises this very step, asked for again because its answer was lost.
+  if held == fence or held == ARGV[2] then
+    redis.call('HSET', KEYS[i], 'fence', ARGV[2])
+    redis.call('ZADD', KEYS[1], 'XX', now + ARGV[1], id)
+    records[i - 1] = redis.call('HGETALL', KEYS[i])
+  else
+    records[i - 1] = {}
+  end
+end
+return records

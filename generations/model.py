@@ -1,0 +1,184 @@
+"""The records: what is known of a generation, its deliveries and its origin.
+
+Frozen and free of I/O. How they are kept in Redis is ``records.py``'s.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from generations.lifecycle import DeliveryStatus, Status, is_finished
+
+#: A JSON object as the origin or RunComfy wrote it.
+Json = Mapping[str, Any]
+
+
+class ErrorCode(StrEnum):
+    """Why a generation failed; told to its origin, so stable."""
+
+    REJECTED = "rejected"  #: RunComfy refused the input; the message has its words.
+    INSUFFICIENT_BALANCE = "insufficient_balance"  #: The RunComfy account has no money left.
+    GENERATION_FAILED = "generation_failed"  #: RunComfy accepted it and could not do it.
+    DEADLINE_EXCEEDED = "deadline_exceeded"  #: It did not finish before its deadline.
+    SUBMISSION_UNCERTAIN = "submission_uncertain"  #: Sent, answer lost: perhaps paid for.
+    RESULT_UNAVAILABLE = "result_unavailable"  #: RunComfy no longer knows it.
+    INTERNAL = "internal"  #: Darkroom's own fault.
+
+
+class OnUncertain(StrEnum):
+    """What to do with a submission whose answer was lost; its origin chooses."""
+
+    FAIL = "fail"  #: Never pay twice: it fails with ``submission_uncertain``.
+    RESUBMIT = "resubmit"  #: Rather twice than not at all: submit once more, and say so.
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationError:
+    """Why a generation failed."""
+
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One move: the status that was entered, and when, on Redis's clock."""
+
+    status: Status
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewGeneration:
+    """What an origin asked for, before it is accepted."""
+
+    id: str
+    origin: str
+    model_id: str
+    input: Json
+    webhook: str | None = None
+    #: Whether in_queue and in_progress are told too.
+    webhook_intermediate_status: bool = False
+    #: None leaves it to the origin's own choice.
+    on_uncertain: OnUncertain | None = None
+    #: How long it may take from its acceptance; None takes the default.
+    deadline: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One piece of work that an origin asked for."""
+
+    id: str
+    origin: str
+    model_id: str
+    input: Json
+    status: Status
+    created_at: datetime
+    #: The instant after which polling stops.
+    deadline: datetime
+    timeline: tuple[Moment, ...]
+    webhook: str | None = None
+    webhook_intermediate_status: bool = False
+    #: None leaves it to the origin's own choice.
+    on_uncertain: OnUncertain | None = None
+    #: Whether it was submitted again although an earlier submission may have been accepted.
+    possible_duplicate_charge: bool = False
+    runcomfy_request_id: str | None = None
+    #: As RunComfy gave it, while it is in RunComfy's queue.
+    queue_position: int | None = None
+    #: How often RunComfy was asked for it and gave an answer.
+    polls: int = 0
+    #: How many submissions RunComfy may have accepted, that is, charged for.
+    submissions: int = 0
+    #: Failures in a row; any answer sets it back to 0. Never mixed with polls.
+    failures: int = 0
+    #: Answers in a row that said RunComfy does not know it.
+    misses: int = 0
+    output: Any = None
+    error: GenerationError | None = None
+    #: US dollars, as RunComfy gave it.
+    cost: float | None = None
+    cancel_requested_at: datetime | None = None
+    #: RunComfy's word on the cancel, once it gave one.
+    cancel_outcome: str | None = None
+    delivery_ids: tuple[str, ...] = ()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it can change no more."""
+        return is_finished(self.status)
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it entered its last status."""
+        return self.timeline[-1].at if self.is_finished else None
+
+    @property
+    def is_cancel_pending(self) -> bool:
+        """Whether its origin asked for a cancel that RunComfy has not answered yet."""
+        return self.cancel_requested_at is not None and self.cancel_outcome is None
+
+    def entered(self, status: Status) -> datetime | None:
+        """When it last entered a status, if it ever did."""
+        return next((m.at for m in reversed(self.timeline) if m.status == status), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST of a delivery."""
+
+    number: int  #: From 1.
+    at: datetime
+    duration_ms: int
+    #: None where no answer came; then ``error`` says why.
+    status_code: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The duty to tell one endpoint one event."""
+
+    id: str
+    generation_id: str
+    origin: str
+    #: Sent as ``webhook-id``; the same for every attempt.
+    event_id: str
+    #: The status that is told.
+    told: Status
+    endpoint: str
+    status: DeliveryStatus
+    created_at: datetime
+    #: The number of the told move in the generation's timeline, from 1.
+    sequence: int = 0
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def event_type(self) -> str:
+        """The event's name, for example ``generation.succeeded``."""
+        return f"generation.{self.told}"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it will not be attempted again."""
+        return is_finished(self.status)
+
+    @property
+    def is_intermediate(self) -> bool:
+        """Whether a later event makes it pointless."""
+        return not is_finished(self.told)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A system that asks for generations and is told how they end."""
+
+    name: str
+    created_at: datetime
+    #: What to do with its uncertain submissions, where a generation does not say.
+    on_uncertain: OnUncertain = OnUncertain.FAIL
+    #: ``whsec_…``, the newest first; every callback is signed with each of them.
+    webhook_secrets: tuple[str, ...] = field(repr=False, default=())

@@ -1,0 +1,70 @@
+"""When to look at RunComfy again, and when to try a delivery again.
+
+Facts in, decisions out: no clock, and the random draw (0 to 1) is an argument.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+FIRST_POLL_GAP: Final = timedelta(seconds=1)
+LONGEST_POLL_GAP: Final = timedelta(seconds=10)
+POLL_GROWTH: Final = 1.25
+
+FIRST_BACKOFF: Final = timedelta(seconds=1)
+LONGEST_BACKOFF: Final = timedelta(seconds=30)
+
+#: A Retry-After beyond these is not believed: the generation would outlive its deadline.
+LONGEST_ASKED_BY_RUNCOMFY: Final = timedelta(hours=1)
+LONGEST_ASKED_BY_ENDPOINT: Final = timedelta(days=1)
+
+#: Each wait varies by this much either way, so that a burst does not stay a burst.
+JITTER: Final = 0.2
+
+
+def decide_next_poll(*, polls: int, draw: float) -> timedelta:
+    """How long to wait before the next poll of a generation polled so often."""
+    gap = FIRST_POLL_GAP * POLL_GROWTH ** min(polls, 100)
+    return _jittered(min(gap, LONGEST_POLL_GAP), draw)
+
+
+def decide_backoff(*, failures: int, retry_after: timedelta | None, draw: float) -> timedelta:
+    """How long to leave RunComfy alone after so many failures in a row (at least one)."""
+    wait = min(FIRST_BACKOFF * 2 ** min(failures - 1, 10), LONGEST_BACKOFF)
+    asked = min(retry_after or timedelta(), LONGEST_ASKED_BY_RUNCOMFY)
+    return max(_jittered(wait, draw), asked)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAgain:
+    """Try the delivery again after this long."""
+
+    delay: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The delivery has used up its attempts."""
+
+
+def decide_next_attempt(
+    *,
+    attempts: int,
+    schedule: Sequence[timedelta],
+    retry_after: timedelta | None,
+    draw: float,
+) -> AttemptAgain | GiveUp:
+    """What follows a failed attempt, when so many were made (at least one).
+
+    The schedule holds the waits between attempts: it allows one attempt more than its length.
+    """
+    if attempts > len(schedule):
+        return GiveUp()
+    wait = _jittered(schedule[attempts - 1], draw)
+    asked = min(retry_after or timedelta(), LONGEST_ASKED_BY_ENDPOINT)
+    return AttemptAgain(max(wait, asked))
+
+
+def _jittered(wait: timedelta, draw: float) -> timedelta:
+    return wait * (1 - JITTER + 2 * JITTER * draw)

@@ -1,0 +1,76 @@
+"""Generations in RunComfy's words: what its routes answer and what callbacks carry."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from generations.lifecycle import Status
+from generations.model import Delivery, Generation, GenerationError
+
+#: RunComfy's ``completed`` only means "stopped running"; the result says how it ended.
+#: https://docs.runcomfy.com/model-apis/async-queue-endpoints
+SHOWN: Final[Mapping[Status, str]] = {
+    Status.QUEUED: "in_queue",
+    Status.SUBMITTING: "in_queue",
+    Status.IN_QUEUE: "in_queue",
+    Status.IN_PROGRESS: "in_progress",
+    Status.SUCCEEDED: "completed",
+    Status.FAILED: "completed",
+    Status.CANCELLED: "cancelled",
+}
+
+
+def shown_status(status: Status) -> str:
+    """The word on RunComfy's status route."""
+    return SHOWN[status]
+
+
+def rfc3339(at: datetime | None) -> str | None:
+    """An instant with milliseconds, in UTC."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def error_body(error: GenerationError | None) -> dict[str, str] | None:
+    """Why a generation failed, as every answer and callback says it."""
+    return {"code": error.code, "message": error.message} if error else None
+
+
+def result_body(generation: Generation) -> dict[str, Any]:
+    """RunComfy's result, at any time: before the end, the status is all there is."""
+    body: dict[str, Any] = {"request_id": generation.id, "model_id": generation.model_id}
+    if not generation.is_finished:
+        return {**body, "status": shown_status(generation.status)}
+    body |= {
+        "status": generation.status,
+        "input": generation.input,
+        "created_at": rfc3339(generation.created_at),
+        "finished_at": rfc3339(generation.finished_at),
+    }
+    if generation.output is not None:
+        body["output"] = generation.output
+    if generation.error is not None:
+        body["error"] = error_body(generation.error)
+    return body
+
+
+def event_body(generation: Generation, delivery: Delivery) -> dict[str, Any]:
+    """What a callback carries: ``{type, timestamp, data}``, the same at every attempt."""
+    at = generation.entered(delivery.told) or generation.created_at
+    return {
+        "type": delivery.event_type,
+        "timestamp": rfc3339(at),
+        "data": {
+            "request_id": generation.id,
+            "model_id": generation.model_id,
+            "status": delivery.told,
+            "output": None if delivery.is_intermediate else generation.output,
+            "error": None if delivery.is_intermediate else error_body(generation.error),
+            "created_at": rfc3339(generation.created_at),
+            "finished_at": None if delivery.is_intermediate else rfc3339(generation.finished_at),
+            "sequence": delivery.sequence,
+            "submissions": generation.submissions,
+            "possible_duplicate_charge": generation.possible_duplicate_charge,
+        },
+    }

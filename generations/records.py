@@ -1,0 +1,176 @@
+"""How records are written as Redis hashes, and read back. Pure: strings in, records out.
+
+Text and numbers stand as they are, JSON where the type asks for it, instants as
+milliseconds since 1970 (UTC), an empty string for None.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from generations.lifecycle import DeliveryStatus, Status
+from generations.model import (
+    Attempt,
+    Delivery,
+    ErrorCode,
+    Generation,
+    GenerationError,
+    Moment,
+    NewGeneration,
+    OnUncertain,
+    Origin,
+)
+
+Fields = Mapping[str, str]
+_T = TypeVar("_T")
+
+
+def from_ms(ms: int | str) -> datetime:
+    """The instant of so many milliseconds since 1970."""
+    return datetime.fromtimestamp(int(ms) / 1000, UTC)
+
+
+def to_ms(at: datetime) -> int:
+    """Milliseconds since 1970."""
+    return round(at.timestamp() * 1000)
+
+
+def dump_json(value: Any) -> str:
+    """JSON without spaces, in UTF-8's own letters."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair, as a cut emoji leaves it, has no UTF-8, only an escape.
+        return json.dumps(value, separators=(",", ":"))
+    return text
+
+
+def _dump_error(error: GenerationError) -> str:
+    return dump_json(asdict(error))
+
+
+WRITERS: Final[Mapping[str, Callable[[Any], str]]] = {
+    "output": dump_json,
+    "error": _dump_error,
+    "input": dump_json,
+}
+
+
+def write_field(name: str, value: Any) -> str:
+    """One field as Redis keeps it."""
+    return "" if value is None else WRITERS.get(name, str)(value)
+
+
+def write_new_generation(new: NewGeneration) -> dict[str, str]:
+    """What the origin gave; the store adds status, instants and timeline."""
+    return {
+        "origin": new.origin,
+        "model_id": new.model_id,
+        "input": dump_json(new.input),
+        "webhook": new.webhook or "",
+        "intermediate": "1" if new.webhook_intermediate_status else "",
+        "on_uncertain": new.on_uncertain or "",
+    }
+
+
+def as_accepted(given: Fields, accepted_ms: int, deadline_ms: int) -> Fields:
+    """What a hash holds just after its acceptance (``accept.lua``)."""
+    return {
+        **given,
+        "status": Status.QUEUED,
+        "created_at": str(accepted_ms),
+        "deadline": str(accepted_ms + deadline_ms),
+        "timeline": f"{Status.QUEUED}={accepted_ms};",
+    }
+
+
+def read_generation(generation_id: str, fields: Fields) -> Generation:
+    """The generation that a hash holds."""
+    return Generation(
+        id=generation_id,
+        origin=fields["origin"],
+        model_id=fields["model_id"],
+        input=json.loads(fields["input"]),
+        status=Status(fields["status"]),
+        created_at=from_ms(fields["created_at"]),
+        deadline=from_ms(fields["deadline"]),
+        timeline=read_timeline(fields["timeline"]),
+        webhook=fields.get("webhook") or None,
+        webhook_intermediate_status=bool(fields.get("intermediate")),
+        on_uncertain=_read(fields, "on_uncertain", OnUncertain),
+        possible_duplicate_charge=bool(fields.get("possible_duplicate_charge")),
+        runcomfy_request_id=fields.get("runcomfy_request_id") or None,
+        queue_position=_read(fields, "queue_position", int),
+        polls=int(fields.get("polls") or 0),
+        submissions=int(fields.get("submissions") or 0),
+        failures=int(fields.get("failures") or 0),
+        misses=int(fields.get("misses") or 0),
+        output=_read(fields, "output", json.loads),
+        error=_read(fields, "error", read_error),
+        cost=_read(fields, "cost", float),
+        cancel_requested_at=_read(fields, "cancel_requested_at", from_ms),
+        cancel_outcome=fields.get("cancel_outcome") or None,
+        delivery_ids=tuple(fields.get("deliveries", "").split()),
+    )
+
+
+def read_delivery(delivery_id: str, fields: Fields) -> Delivery:
+    """The delivery that a hash holds."""
+    return Delivery(
+        id=delivery_id,
+        generation_id=fields["generation_id"],
+        origin=fields["origin"],
+        event_id=fields["event_id"],
+        told=Status(fields["told"]),
+        endpoint=fields["endpoint"],
+        status=DeliveryStatus(fields["status"]),
+        created_at=from_ms(fields["created_at"]),
+        sequence=int(fields["sequence"]),
+        attempts=tuple(read_attempt(line) for line in _lines(fields.get("attempts", ""))),
+    )
+
+
+def read_origin(name: str, fields: Fields) -> Origin:
+    """The origin that a hash holds."""
+    return Origin(
+        name=name,
+        created_at=from_ms(fields["created_at"]),
+        on_uncertain=OnUncertain(fields.get("on_uncertain") or OnUncertain.FAIL),
+        webhook_secrets=tuple(fields["webhook_secrets"].split()),
+    )
+
+
+def read_timeline(text: str) -> tuple[Moment, ...]:
+    """``queued=1700000000000;submitting=…;`` as moments."""
+    pairs = (entry.split("=") for entry in text.split(";") if entry)
+    return tuple(Moment(status=Status(word), at=from_ms(ms)) for word, ms in pairs)
+
+
+def read_error(text: str) -> GenerationError:
+    """The error that :func:`write_field` wrote."""
+    facts = json.loads(text)
+    return GenerationError(code=ErrorCode(facts["code"]), message=facts["message"])
+
+
+def write_attempt(attempt: Attempt) -> str:
+    """One line of a delivery's attempts."""
+    return dump_json({**asdict(attempt), "at": to_ms(attempt.at)}) + "\n"
+
+
+def read_attempt(line: str) -> Attempt:
+    """The attempt that a line holds."""
+    facts = json.loads(line)
+    return Attempt(**{**facts, "at": from_ms(facts["at"])})
+
+
+def _lines(text: str) -> list[str]:
+    # Not splitlines(): an error may hold U+2028 and its like, which JSON leaves as they are.
+    return [line for line in text.split("\n") if line]
+
+
+def _read(fields: Fields, name: str, read: Callable[[str], _T]) -> _T | None:
+    text = fields.get(name)
+    return read(text) if text else None

@@ -1,0 +1,157 @@
+"""Settings, read from the environment here and nowhere else. ``.env.example`` mirrors them."""
+
+import sys
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from generations.addresses import Allowed
+from generations.servers import check_url, with_database
+
+_S = TypeVar("_S", bound=BaseSettings)
+
+DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
+
+
+def _read_seconds(value: Any) -> Any:
+    # The environment holds text, and pydantic takes "10" for a malformed ISO 8601 duration.
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+#: Seconds in the environment (``10``, ``0.5``), or ISO 8601 (``PT24H``); never negative.
+Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta())]
+
+
+class StoreSettings(BaseSettings):
+    """What every program needs: where the records are, and how long they are kept."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DARKROOM_",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        env_ignore_empty=True,  # A line of .env.example without a value sets nothing.
+    )
+
+    #: Records and due index. A secret, because it may hold the server's password.
+    redis_url: SecretStr = SecretStr(DEFAULT_REDIS_URL)
+    #: Celery's messages, which are hints only; default: the same server, database 1.
+    broker_url: SecretStr | None = None
+    #: How long a generation may take, from its acceptance.
+    deadline: Duration = timedelta(hours=24)
+    #: How long finished generations and deliveries are kept. RunComfy keeps outputs 7 days.
+    keep: Duration = timedelta(days=7)
+    #: Endpoints beside the public ones that may be called: CIDRs and host names.
+    webhook_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+
+    @field_validator("webhook_allow", mode="before")
+    @classmethod
+    def _split_list(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr) -> SecretStr:
+        check_url(value.get_secret_value())
+        return value
+
+    @property
+    def allowed(self) -> Allowed:
+        """Endpoints that may be called beside the public ones."""
+        return Allowed.parse(self.webhook_allow)
+
+    @property
+    def broker(self) -> str:
+        """The broker's URL."""
+        if self.broker_url is not None:
+            return self.broker_url.get_secret_value()
+        return with_database(self.redis_url.get_secret_value(), 1)
+
+
+class GatewaySettings(StoreSettings):
+    """What the gateway needs."""
+
+    #: The largest body that is read, in bytes.
+    max_body_bytes: PositiveInt = 1024 * 1024
+    #: How long a cancel waits for RunComfy's word before it answers that it was asked for.
+    cancel_wait: Duration = timedelta(seconds=10)
+    #: The origin in status_url and its like; default: that of the request.
+    public_url: HttpUrl | None = None
+    #: Whether /docs and /openapi.json are served.
+    docs: bool = True
+
+
+class WorkerSettings(StoreSettings):
+    """What a worker needs. There is no default token: a worker without one does not start."""
+
+    runcomfy_api_token: SecretStr = Field(validation_alias=AliasChoices("RUNCOMFY_API_TOKEN"))
+    #: RunComfy's own command line reads the same variable.
+    runcomfy_model_api_base: HttpUrl = Field(
+        default=HttpUrl("https://model-api.runcomfy.net/v1"),
+        validation_alias=AliasChoices("RUNCOMFY_MODEL_API_BASE"),
+    )
+    #: How long a submission may take before its answer counts as lost.
+    submit_timeout: Duration = timedelta(seconds=60)
+    #: How long a poll or a cancel may take.
+    poll_timeout: Duration = timedelta(seconds=15)
+    #: How long one attempt of a delivery may take.
+    attempt_timeout: Duration = timedelta(seconds=15)
+    connect_timeout: Duration = timedelta(seconds=5)
+    #: The waits between attempts of a delivery, in seconds; one attempt more than waits.
+    delivery_schedule: Annotated[tuple[Duration, ...], NoDecode] = tuple(
+        timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    )
+    #: How often the dispatcher looks for what is due.
+    dispatch_interval: Duration = timedelta(milliseconds=25)
+
+    @field_validator("delivery_schedule", mode="before")
+    @classmethod
+    def _split_seconds(cls, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
+
+    @property
+    def api_base(self) -> str:
+        """RunComfy's Model API, without a slash at the end."""
+        return str(self.runcomfy_model_api_base).rstrip("/")
+
+
+def load_settings(settings: type[_S]) -> _S:
+    """A program's settings; where they are not usable, a sentence on stderr and exit code 2."""
+    try:
+        return settings()
+    except ValidationError as error:
+        sys.stderr.write(f"darkroom: {explain(error)}\n")
+        raise SystemExit(2) from None
+
+
+def explain(error: ValidationError) -> str:
+    """What to set, in a sentence per setting, and never the value that was found."""
+    sentences = []
+    for found in error.errors(include_input=False, include_url=False, include_context=False):
+        name = str(found["loc"][0]) if found["loc"] else "environment"
+        variable = name if name.isupper() else f"DARKROOM_{name.upper()}"
+        said = "is not set" if found["type"] == "missing" else f"is not valid: {found['msg']}"
+        sentences.append(f"{variable} {said}.")
+    return " ".join(sentences) + " See .env.example for every setting."

@@ -1,0 +1,1 @@
+"""The darkroom command, the local stack, the simulator and the inspector."""

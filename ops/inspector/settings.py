@@ -1,0 +1,40 @@
+"""The inspector's settings; the environment is read here and nowhere else."""
+
+from collections.abc import Iterator
+
+from pydantic import PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ops.inspector.verification import secret_key
+
+
+class InspectorSettings(BaseSettings):
+    """What one inspector runs with, from ``DARKROOM_INSPECTOR_*``, checked at start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DARKROOM_INSPECTOR_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    #: One or several ``whsec_…``, separated by spaces or commas; any of them may have signed.
+    secret: SecretStr | None = None
+    #: How many callbacks stay in memory; the oldest make room for new ones.
+    keep: PositiveInt = 1000
+    #: How long a callback is left unanswered when the switch says ``hang``.
+    hang_seconds: PositiveFloat = 60.0
+
+    @field_validator("secret")
+    @classmethod
+    def _is_readable(cls, secret: SecretStr | None) -> SecretStr | None:
+        list(_keys_in(secret))
+        return secret
+
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys that may have signed; empty without a secret."""
+        return tuple(_keys_in(self.secret))
+
+
+def _keys_in(secret: SecretStr | None) -> Iterator[bytes]:
+    if secret is None:
+        return
+    for word in secret.get_secret_value().replace(",", " ").split():
+        yield secret_key(word)

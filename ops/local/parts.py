@@ -1,0 +1,183 @@
+"""The parts of the local stack: what each is started with, and how it shows that it is ready.
+
+Pure: settings in, commands and environments out. Secrets go through the environment only,
+never through a command line, and each part gets those that it needs.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ops.local.settings import HOST
+
+VALKEY, SIMULATOR, GATEWAY = "valkey", "simulator", "gateway"
+WORKER, FLOWER, INSPECTOR = "worker", "flower", "inspector"
+#: The parts that listen, in the order in which they start.
+LISTENING: Final = (VALKEY, SIMULATOR, GATEWAY, FLOWER, INSPECTOR)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersHttp:
+    """Ready when a GET of the URL is answered with 200."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersRedis:
+    """Ready when a PING is answered."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Ready when the part's log says so."""
+
+    text: str
+
+
+Sign = AnswersHttp | AnswersRedis | Logs
+
+#: What Celery logs, at INFO, once a worker takes messages.
+WORKER_READY: Final = Logs(" ready.")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One program of the stack."""
+
+    name: str
+    command: tuple[str, ...]
+    ready: Sign
+    #: Where it is to be found, as told to people.
+    url: str = ""
+    note: str = ""
+    #: What it is told beside what all parts inherit. Holds secrets.
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the parts depend on."""
+
+    ports: Mapping[str, int]
+    redis_url: str = field(repr=False)
+    flower_login: str = field(repr=False)
+    runcomfy_token: str = field(repr=False)
+    runcomfy_base: str
+    webhook_secret: str = field(repr=False)
+    webhook_allow: str = ""
+    log_level: str = "INFO"
+    workers: int = 1
+    is_simulated: bool = True
+
+    def url(self, part: str) -> str:
+        return f"http://{HOST}:{self.ports[part]}"
+
+
+def valkey(binary: Path, *, port: int, folder: Path) -> Part:
+    """The embedded server: append-only, on disk before it answers, loopback only."""
+    url = f"redis://{HOST}:{port}/0"
+    options = {
+        "--port": str(port),
+        "--bind": HOST,
+        "--dir": str(folder),
+        "--appendonly": "yes",
+        "--appendfsync": "always",
+        "--save": "",
+        "--maxmemory-policy": "noeviction",
+        "--databases": "16",
+    }
+    command = (str(binary), *(word for option in options.items() for word in option))
+    return Part(VALKEY, command, AnswersRedis(url), url=url, note="instead of a Redis of your own")
+
+
+def parts_of(plan: Plan) -> list[Part]:
+    """Every part but the embedded server, in the order in which they start."""
+    simulator = [_simulator(plan)] if plan.is_simulated else []
+    workers = [_worker(plan, number) for number in range(1, plan.workers + 1)]
+    return [*simulator, _gateway(plan), *workers, _flower(plan), _inspector(plan)]
+
+
+def _simulator(plan: Plan) -> Part:
+    return Part(
+        SIMULATOR,
+        python_command("ops.simulator", "--host", HOST, "--port", str(plan.ports[SIMULATOR])),
+        AnswersHttp(f"{plan.url(SIMULATOR)}/_sim/health"),
+        url=plan.url(SIMULATOR),
+        note="instead of RunComfy",
+        environment={"DARKROOM_SIMULATOR_TOKEN": plan.runcomfy_token},
+    )
+
+
+def _gateway(plan: Plan) -> Part:
+    return Part(
+        GATEWAY,
+        gateway_command(host=HOST, port=plan.ports[GATEWAY]),
+        AnswersHttp(f"{plan.url(GATEWAY)}/readyz"),
+        url=plan.url(GATEWAY),
+        note=f"docs at {plan.url(GATEWAY)}/docs",
+        environment=_stored(plan),
+    )
+
+
+def _worker(plan: Plan, number: int) -> Part:
+    name = WORKER if number == 1 else f"{WORKER}-{number}"
+    environment = {
+        **_stored(plan),
+        "DARKROOM_LOG_LEVEL": "DEBUG" if plan.log_level.upper() == "DEBUG" else "INFO",
+        "RUNCOMFY_API_TOKEN": plan.runcomfy_token,
+        "RUNCOMFY_MODEL_API_BASE": plan.runcomfy_base,
+    }
+    note = f"asks {plan.runcomfy_base}"
+    return Part(name, worker_command(name), WORKER_READY, note=note, environment=environment)
+
+
+def _flower(plan: Plan) -> Part:
+    listening = (f"--address={HOST}", f"--port={plan.ports[FLOWER]}")
+    user, _, _ = plan.flower_login.partition(":")
+    return Part(
+        FLOWER,
+        python_command("celery", "-A", "worker", "flower", *listening, "--read-only"),
+        AnswersHttp(f"{plan.url(FLOWER)}/healthcheck"),
+        url=plan.url(FLOWER),
+        note=f"user {user}, password in local.json",
+        environment={**_stored(plan), "FLOWER_BASIC_AUTH": plan.flower_login},
+    )
+
+
+def _inspector(plan: Plan) -> Part:
+    return Part(
+        INSPECTOR,
+        python_command("ops.inspector", "--host", HOST, "--port", str(plan.ports[INSPECTOR])),
+        AnswersHttp(f"{plan.url(INSPECTOR)}/api/callbacks"),
+        url=plan.url(INSPECTOR),
+        note="shows every callback",
+        environment={"DARKROOM_INSPECTOR_SECRET": plan.webhook_secret},
+    )
+
+
+def gateway_command(*, host: str, port: int, workers: int = 1) -> tuple[str, ...]:
+    """The gateway, as ``granian`` starts it."""
+    served = ("--interface", "asgi", "--factory", "--no-ws", "--workers", str(workers))
+    return python_command(
+        "granian", *served, "--host", host, "--port", str(port), "api_gateway:create_app"
+    )
+
+
+def worker_command(name: str, *options: str) -> tuple[str, ...]:
+    """A worker, as ``celery`` starts it."""
+    named = ("-n", f"{name}@%h", "--loglevel", "INFO")
+    return python_command("celery", "-A", "worker", "worker", *named, *options)
+
+
+def _stored(plan: Plan) -> dict[str, str]:
+    return {"DARKROOM_REDIS_URL": plan.redis_url, "DARKROOM_WEBHOOK_ALLOW": plan.webhook_allow}
+
+
+def python_command(module: str, *arguments: str) -> tuple[str, ...]:
+    """A module as a program of the Python that runs this."""
+    return (sys.executable, "-m", module, *arguments)

@@ -1,0 +1,69 @@
+"""What the local stack is told from outside; the environment is read here and nowhere else."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import ops
+
+HOST: Final = "127.0.0.1"
+RUNCOMFY_BASE: Final = "https://model-api.runcomfy.net/v1"
+
+#: What the demo takes over from its caller: it must never meet a real Redis or a real account.
+_KEPT_BY_THE_DEMO: Final = ("DARKROOM_SIMULATOR_", "DARKROOM_LOG_LEVEL")
+_OURS: Final = ("DARKROOM_", "RUNCOMFY_", "FLOWER_", "CELERY_", "GRANIAN_")
+
+
+class LocalSettings(BaseSettings):
+    """Ports, and the two things that may be real instead of local."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DARKROOM_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    gateway_port: int = Field(default=8080, ge=1, le=65535)
+    flower_port: int = Field(default=5555, ge=1, le=65535)
+    simulator_port: int = Field(default=8090, ge=1, le=65535)
+    inspector_port: int = Field(default=8091, ge=1, le=65535)
+    valkey_port: int = Field(default=6380, ge=1, le=65535)
+    #: Set: no embedded server.
+    redis_url: SecretStr | None = None
+    webhook_allow: str = ""
+    log_level: str = "INFO"
+    #: Set: no simulator.
+    runcomfy_api_token: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("RUNCOMFY_API_TOKEN")
+    )
+    runcomfy_model_api_base: str = Field(
+        default=RUNCOMFY_BASE, validation_alias=AliasChoices("RUNCOMFY_MODEL_API_BASE")
+    )
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The port that each part should have."""
+        names = ("valkey", "simulator", "gateway", "flower", "inspector")
+        return {name: getattr(self, f"{name}_port") for name in names}
+
+
+def inherited_environment() -> dict[str, str]:
+    """The environment that parts are started with, before what each of them is told."""
+    environment = dict(os.environ)
+    root = Path(ops.__file__).parents[1]
+    if "site-packages" not in root.parts:
+        # Run from a checkout that is not installed: parts must find the same packages.
+        paths = [str(root), *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment
+
+
+def demo_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without settings of ours, but for the simulator's and the log level."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(_KEPT_BY_THE_DEMO) or not name.startswith(_OURS)
+    }

@@ -1,0 +1,120 @@
+"""The models that the simulator runs: one JSON file each, under ``models/``.
+
+A file is RunComfy's public catalog record (section 1.11 of the reference) with one key more,
+``simulation``, which never leaves the simulator.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import jsonschema_rs
+
+from ops.simulator.timeline import Spread
+
+Input = dict[str, Any]
+Violation = dict[str, Any]
+
+MODELS: Final = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model: its public record, and how the simulator plays it."""
+
+    record: dict[str, Any]
+    makes: Literal["video", "image"]
+    queue: Spread
+    run: Spread
+    prices: dict[str, dict[str, float]]
+    """By input field and value, where the price depends on one; else the record's base price."""
+    _validator: jsonschema_rs.Validator = field(repr=False)
+
+    @property
+    def model_id(self) -> str:
+        return str(self.record["model_id"])
+
+    def violations(self, body: object) -> list[Violation]:
+        """What the model's schema has against a body; empty if nothing."""
+        return [_to_violation(error) for error in self._validator.iter_errors(body)]
+
+    def option(self, body: Input, name: str) -> Any:
+        """A field of the input, or the schema's default for it."""
+        schema = self.record["input_schema"]["properties"].get(name, {})
+        return body.get(name, schema.get("default"))
+
+    def price_of(self, body: Input) -> float:
+        """What one run costs, in USD."""
+        price = float(self.record["base_price_usd"])
+        for name, prices in self.prices.items():
+            price = prices.get(self.option(body, name), price)
+        seconds = self.option(body, "duration") if self.record["price_unit"] == "second" else 1
+        return round(price * seconds, 4)
+
+    def public_record(self, *, include_schema: bool) -> dict[str, Any]:
+        schema = self.record["input_schema"]
+        names = {"inputs": list(schema["properties"]), "required_inputs": schema["required"]}
+        hidden = set() if include_schema else {"input_schema", "output_schema"}
+        return {k: v for k, v in self.record.items() if k not in hidden} | names
+
+
+def _to_violation(error: jsonschema_rs.ValidationError) -> Violation:
+    # FastAPI's form, which RunComfy's `detail` array is taken to have.
+    where: list[str | int] = ["body", *error.instance_path]
+    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Required):
+        return {"loc": [*where, error.kind.property], "msg": "Field required", "type": "missing"}
+    return {"loc": where, "msg": error.message, "type": error.kind.name}
+
+
+def read_model(text: str) -> Model:
+    """A model from its file's text; raises KeyError where the file lacks something."""
+    record = json.loads(text)
+    simulation = record.pop("simulation")
+    return Model(
+        record=record,
+        makes=simulation["makes"],
+        queue=Spread(**simulation["queue"]),
+        run=Spread(**simulation["run"]),
+        prices=simulation.get("prices", {}),
+        _validator=jsonschema_rs.validator_for(record["input_schema"]),
+    )
+
+
+class Catalog:
+    """The models by id, in a stable order."""
+
+    def __init__(self, models: Iterable[Model]) -> None:
+        self._models = {model.model_id: model for model in models}
+
+    @classmethod
+    def from_files(cls, directory: Path = MODELS) -> "Catalog":
+        files = sorted(directory.glob("*.json"))
+        return cls(read_model(path.read_text(encoding="utf-8")) for path in files)
+
+    def find(self, model_id: str) -> Model | None:
+        return self._models.get(model_id)
+
+    def categories(self) -> list[str]:
+        return sorted({name for model in self for name in model.record["categories"]})
+
+    def search(
+        self, *, text: str = "", category: str | None = None, kind: str | None = None
+    ) -> list[Model]:
+        """The models that have the text in id, name or description, of a category and kind."""
+        return [
+            model
+            for model in self
+            if text.lower() in _searchable(model)
+            and category in {None, *model.record["categories"]}
+            and kind in {None, model.record["kind"]}
+        ]
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self._models.values())
+
+
+def _searchable(model: Model) -> str:
+    record = model.record
+    return f"{record['model_id']} {record['display_name']} {record['description']}".lower()

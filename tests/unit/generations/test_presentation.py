@@ -1,0 +1,136 @@
+"""Generations in RunComfy's words, and in those of callbacks."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from generations.lifecycle import Status, is_finished
+from generations.model import ErrorCode, GenerationError
+from generations.presentation import event_body, result_body, rfc3339, shown_status
+from generations.records import dump_json
+from tests.builders import NOW, SEEDANCE, a_delivery, a_generation
+
+OUTPUT = {"video": "https://files.runcomfy.net/a.mp4"}
+ERROR = GenerationError(ErrorCode.GENERATION_FAILED, "Out of memory.")
+UNFINISHED = [status for status in Status if not is_finished(status)]
+
+#: The second column of the design's table.
+SHOWN = {
+    "queued": "in_queue",
+    "submitting": "in_queue",
+    "in_queue": "in_queue",
+    "in_progress": "in_progress",
+    "succeeded": "completed",
+    "failed": "completed",
+    "cancelled": "cancelled",
+}
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_status_is_shown_in_runcomfys_word(status: Status) -> None:
+    assert shown_status(status) == SHOWN[status]
+
+
+@pytest.mark.parametrize("status", UNFINISHED)
+def test_before_the_end_a_result_is_the_present_status(status: Status) -> None:
+    generation = a_generation(status=status)
+    assert result_body(generation) == {
+        "request_id": generation.id,
+        "model_id": SEEDANCE,
+        "status": SHOWN[status],
+    }
+
+
+def test_a_result_says_succeeded_where_the_status_said_completed() -> None:
+    generation = a_generation(status=Status.SUCCEEDED, output=OUTPUT)
+    assert result_body(generation) == {
+        "request_id": generation.id,
+        "model_id": SEEDANCE,
+        "status": "succeeded",
+        "input": {"prompt": "A gentle breeze"},
+        "output": OUTPUT,
+        "created_at": "2026-11-22T12:00:00.000Z",
+        "finished_at": "2026-11-22T12:00:04.000Z",
+    }
+
+
+def test_a_failed_result_says_why_and_has_no_output() -> None:
+    body = result_body(a_generation(status=Status.FAILED, error=ERROR))
+    assert body["status"] == "failed"
+    assert body["error"] == {"code": "generation_failed", "message": "Out of memory."}
+    assert "output" not in body
+
+
+def test_a_cancelled_result_has_neither_output_nor_error() -> None:
+    body = result_body(a_generation(status=Status.CANCELLED))
+    assert body["status"] == "cancelled"
+    assert not {"output", "error"} & set(body)
+
+
+@pytest.mark.parametrize("output", [[], {}, "", 0, False])
+def test_an_empty_output_is_an_output(output: Any) -> None:
+    assert result_body(a_generation(status=Status.SUCCEEDED, output=output))["output"] == output
+
+
+def test_runcomfys_own_id_is_never_shown() -> None:
+    generation = a_generation(status=Status.SUCCEEDED, runcomfy_request_id="rc-secret-1")
+    event = event_body(generation, a_delivery(told=Status.SUCCEEDED))
+    assert "rc-secret-1" not in dump_json([result_body(generation), event])
+
+
+def test_an_event_of_success_carries_the_output() -> None:
+    generation = a_generation(status=Status.SUCCEEDED, output=OUTPUT, submissions=1)
+    assert event_body(generation, a_delivery(told=Status.SUCCEEDED, sequence=5)) == {
+        "type": "generation.succeeded",
+        "timestamp": "2026-11-22T12:00:04.000Z",
+        "data": {
+            "request_id": generation.id,
+            "model_id": SEEDANCE,
+            "status": "succeeded",
+            "output": OUTPUT,
+            "error": None,
+            "created_at": "2026-11-22T12:00:00.000Z",
+            "finished_at": "2026-11-22T12:00:04.000Z",
+            "sequence": 5,
+            "submissions": 1,
+            "possible_duplicate_charge": False,
+        },
+    }
+
+
+def test_an_event_of_failure_says_why_and_how_often_it_was_perhaps_paid() -> None:
+    generation = a_generation(
+        status=Status.FAILED, error=ERROR, submissions=2, possible_duplicate_charge=True
+    )
+    data = event_body(generation, a_delivery(told=Status.FAILED))["data"]
+    assert data["error"] == {"code": "generation_failed", "message": "Out of memory."}
+    assert (data["submissions"], data["possible_duplicate_charge"]) == (2, True)
+    assert data["output"] is None
+
+
+def test_an_event_keeps_its_content_when_the_generation_goes_on() -> None:
+    delivery = a_delivery(told=Status.IN_QUEUE, sequence=3)
+    before = a_generation(status=Status.IN_QUEUE)
+    after = replace(a_generation(status=Status.SUCCEEDED, output=OUTPUT), id=before.id)
+    assert event_body(before, delivery) == event_body(after, delivery)
+    assert event_body(after, delivery)["type"] == "generation.in_queue"
+    assert event_body(after, delivery)["data"]["output"] is None
+    assert event_body(after, delivery)["data"]["finished_at"] is None
+    assert event_body(after, delivery)["timestamp"] == "2026-11-22T12:00:02.000Z"
+
+
+@pytest.mark.parametrize("status", [Status.IN_QUEUE, Status.IN_PROGRESS, Status.SUCCEEDED])
+def test_what_is_shown_is_json(status: Status) -> None:
+    generation = a_generation(status=status)
+    shown = [result_body(generation), event_body(generation, a_delivery(told=status))]
+    assert json.loads(dump_json(shown)) == shown
+
+
+def test_instants_are_shown_in_utc_with_milliseconds() -> None:
+    at = datetime(2026, 11, 22, 13, 30, 1, 234_999, tzinfo=timezone(timedelta(hours=1)))
+    assert rfc3339(at) == "2026-11-22T12:30:01.234Z"
+    assert rfc3339(NOW) == "2026-11-22T12:00:00.000Z"
+    assert rfc3339(None) is None

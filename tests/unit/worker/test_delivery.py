@@ -1,0 +1,74 @@
+"""What follows an attempt to deliver."""
+
+from datetime import timedelta
+
+import pytest
+
+from generations.lifecycle import DeliveryStatus, Status
+from generations.model import Attempt
+from generations.steps import Due, Lane, Step
+from tests.builders import a_delivery, a_generation, an_attempt
+from worker.delivery import Attempted, decide_delivery, is_pointless
+
+SECOND = timedelta(seconds=1)
+#: A draw in the middle adds no jitter.
+MIDDLE = 0.5
+SCHEDULE = (5 * SECOND, 300 * SECOND)
+
+
+def decided(attempt: Attempt, *, retry_after: timedelta | None = None) -> Step:
+    return decide_delivery(Attempted(attempt, retry_after), schedule=SCHEDULE, draw=MIDDLE)
+
+
+@pytest.mark.parametrize("status_code", [200, 201, 202, 204, 299])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_2xx_is_a_delivery(status_code: int, number: int) -> None:
+    attempt = an_attempt(number=number, status_code=status_code)
+    assert decided(attempt) == Step(due=None, to=DeliveryStatus.DELIVERED, attempt=attempt)
+
+
+@pytest.mark.parametrize("status_code", [100, 199, 300, 301, 302, 307, 400, 404, 429, 500, 503])
+def test_anything_else_is_tried_again_by_the_schedule(status_code: int) -> None:
+    attempt = an_attempt(status_code=status_code)
+    assert decided(attempt) == Step(due=Due(Lane.DELIVERIES, 5 * SECOND), attempt=attempt)
+
+
+def test_no_answer_is_tried_again_too() -> None:
+    attempt = an_attempt(number=2, status_code=None, error="The endpoint did not answer in time.")
+    assert decided(attempt) == Step(due=Due(Lane.DELIVERIES, 300 * SECOND), attempt=attempt)
+
+
+@pytest.mark.parametrize("status_code", [500, None])
+def test_after_the_last_attempt_it_is_exhausted(status_code: int | None) -> None:
+    attempt = an_attempt(number=3, status_code=status_code)
+    assert decided(attempt) == Step(due=None, to=DeliveryStatus.EXHAUSTED, attempt=attempt)
+
+
+def test_a_410_wants_no_more() -> None:
+    attempt = an_attempt(status_code=410)
+    assert decided(attempt) == Step(due=None, to=DeliveryStatus.EXHAUSTED, attempt=attempt)
+
+
+def test_an_endpoint_may_ask_for_more_time() -> None:
+    step = decided(an_attempt(status_code=503), retry_after=60 * SECOND)
+    assert step.due == Due(Lane.DELIVERIES, 60 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("told", "later", "pointless"),
+    [
+        (Status.IN_QUEUE, (), False),
+        (Status.IN_QUEUE, ("dlv_2",), True),
+        (Status.IN_PROGRESS, ("dlv_2",), True),
+        (Status.IN_PROGRESS, (), False),
+        (Status.SUCCEEDED, (), False),
+        (Status.FAILED, (), False),
+        (Status.CANCELLED, ("dlv_2",), False),
+    ],
+)
+def test_an_intermediate_event_is_pointless_once_a_later_one_is_owed(
+    told: Status, later: tuple[str, ...], pointless: bool
+) -> None:
+    delivery = a_delivery(id="dlv_1", told=told)
+    generation = a_generation(status=Status.IN_PROGRESS, delivery_ids=("dlv_0", "dlv_1", *later))
+    assert is_pointless(delivery, generation) is pointless

@@ -1,0 +1,101 @@
+"""The Celery application: its configuration and its signals."""
+
+import threading
+from typing import Any, Final
+
+from celery import Celery
+from celery.signals import (
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_shutdown,
+    worker_shutting_down,
+)
+from kombu import Queue
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from generations.logs import configure_logs
+from generations.servers import for_kombu
+from generations.settings import StoreSettings, WorkerSettings, load_settings
+from generations.steps import Lane
+from worker.dispatcher import TASK_NAMES, Dispatcher
+from worker.leases import STOP_GRACE
+from worker.loop import process_loop
+
+#: How many chunks one worker process runs at once; each waits on the event loop.
+CHUNKS_AT_ONCE: Final = 32
+
+celery = Celery("darkroom", include=["worker.tasks"])
+celery.steps["worker"].add(Dispatcher)
+
+
+def configuration() -> dict[str, Any]:
+    """What Celery reads when it first needs it; reads the environment then, and not at import."""
+    broker_url, transport_options = for_kombu(StoreSettings().broker)
+    return {
+        "broker_url": broker_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_pool_limit": CHUNKS_AT_ONCE,
+        "broker_transport_options": {
+            **transport_options,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "max_connections": CHUNKS_AT_ONCE + 8,
+            # Messages are hints, and acknowledged as soon as they are taken; what a killed
+            # worker left un-acknowledged is claimed again long before this.
+            "visibility_timeout": 120,
+        },
+        "task_queues": [Queue(lane) for lane in Lane],
+        "task_routes": {name: {"queue": lane} for lane, name in TASK_NAMES.items()},
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_acks_late": False,
+        "task_send_sent_event": True,
+        "worker_send_task_events": True,
+        "worker_pool": "threads",
+        "worker_concurrency": CHUNKS_AT_ONCE,
+        "worker_disable_prefetch": True,
+        "worker_hijack_root_logger": False,
+        "worker_enable_remote_control": True,
+    }
+
+
+celery.add_defaults(configuration)
+
+
+@setup_logging.connect
+def _configure_logs(**_: Any) -> None:
+    configure_logs(StoreSettings().log_level)
+
+
+@worker_init.connect
+def _check_settings(**_: Any) -> None:
+    load_settings(WorkerSettings)  # Refuse to start, rather than fail at the first task.
+
+
+@task_prerun.connect
+def _bind(task_id: str, task: Any, **_: Any) -> None:
+    bind_contextvars(task_id=task_id, task=task.name)
+
+
+@task_postrun.connect
+def _unbind(**_: Any) -> None:
+    clear_contextvars()
+
+
+@worker_shutting_down.connect
+def _hurry_later(**_: Any) -> None:
+    timer = threading.Timer(STOP_GRACE.total_seconds(), process_loop.hurry)
+    timer.daemon = True
+    timer.start()
+
+
+@worker_shutdown.connect
+def _close(**_: Any) -> None:
+    process_loop.close()

@@ -1,0 +1,77 @@
+"""What the three lanes do alike: run the claims of a chunk side by side, and settle each."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeVar
+
+from structlog.contextvars import bound_contextvars
+
+from generations.due import Claim
+from generations.errors import DarkroomError
+from generations.logs import logger
+from generations.model import Delivery, Generation
+from generations.steps import Due, Step
+from worker.clients import Clients
+
+log = logger(__name__)
+
+#: Somebody else has the record now, or it is finished: what was done does not count.
+LOST: Final = "lost"
+#: Left as it is until the lease ends.
+LEFT: Final = "left to its lease"
+#: RunComfy gave no usable answer.
+UNANSWERED: Final = "unanswered"
+#: Stopped half-way, because the worker stops; due again at once.
+GIVEN_BACK: Final = "given back"
+
+_R = TypeVar("_R", Generation, Delivery)
+Once = Callable[[Claim, _R, Clients], Awaitable[str]]
+
+
+async def settle(claim: Claim, step: Step, clients: Clients) -> str:
+    """Write a step, and return the word for it: the status moved to, or "waiting"."""
+    if await clients.due.settle(claim, step) is None:
+        log.warning("claim.lost")
+        return LOST
+    if step.to is None:
+        return "waiting"
+    log.info("record.moved", status=step.to)
+    return str(step.to)
+
+
+async def work_through(
+    taken: Iterable[tuple[Claim, _R]], once: Once[_R], clients: Clients
+) -> Counter[str]:
+    """Act on every claim at once, each settled as it completes; how many came to what."""
+    tasks = {asyncio.create_task(_guarded(claim, record, once, clients)) for claim, record in taken}
+    clients.running.update(tasks)
+    try:
+        return Counter(await asyncio.gather(*tasks))
+    finally:
+        clients.running.difference_update(tasks)
+
+
+async def report(counts: Counter[str], clients: Clients) -> None:
+    """Tell the breaker that all workers share how a chunk's calls to RunComfy went."""
+    silent = counts[UNANSWERED]
+    answered = counts.total() - silent - counts[LOST] - counts[LEFT] - counts[GIVEN_BACK]
+    await clients.due.report(answered=answered > 0, failures=silent)
+
+
+async def _guarded(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str:
+    budget = clients.leases.budgets[claim.lane]
+    with bound_contextvars(id=claim.id, lane=str(claim.lane)):
+        try:
+            async with asyncio.timeout(budget.total_seconds()):
+                return await once(claim, record, clients)
+        except asyncio.CancelledError:
+            await clients.due.settle(claim, Step(due=Due(claim.lane)))
+            return GIVEN_BACK
+        except (DarkroomError, TimeoutError) as exc:
+            # The lease brings it back; nothing of it is lost.
+            log.warning("claim.left", reason=type(exc).__name__)
+        except Exception:
+            # The edge: one record that breaks the code must not take its chunk with it.
+            log.exception("claim.broken")
+        return LEFT

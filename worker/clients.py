@@ -1,0 +1,64 @@
+"""Everything that the work of one process shares, opened and closed with its event loop."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import random
+
+from generations.connection import Redis, connect
+from generations.due import DueIndex
+from generations.origins import OriginStore
+from generations.settings import WorkerSettings
+from generations.store import GenerationStore
+from worker.leases import Leases
+from worker.runcomfy.client import RunComfyClient
+from worker.webhooks.sender import CallbackSender
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What ``*_once`` functions reach the world with."""
+
+    settings: WorkerSettings
+    redis: Redis
+    due: DueIndex
+    store: GenerationStore
+    origins: OriginStore
+    runcomfy: RunComfyClient
+    sender: CallbackSender
+    leases: Leases
+    #: A random number from 0 to 1.
+    draw: Callable[[], float] = random
+    #: What is being worked on now.
+    running: set[asyncio.Task[str]] = field(default_factory=set)
+
+    @classmethod
+    async def open(cls, settings: WorkerSettings) -> "Clients":
+        """Nothing connects before it is first used."""
+        redis = connect(settings.redis_url.get_secret_value())
+        return cls(
+            settings=settings,
+            redis=redis,
+            due=DueIndex(redis, keep=settings.keep),
+            store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
+            origins=OriginStore(redis),
+            runcomfy=RunComfyClient(
+                base=settings.api_base,
+                token=settings.runcomfy_api_token.get_secret_value(),
+                submit_timeout=settings.submit_timeout,
+                poll_timeout=settings.poll_timeout,
+                connect_timeout=settings.connect_timeout,
+            ),
+            sender=CallbackSender(
+                allowed=settings.allowed,
+                attempt_timeout=settings.attempt_timeout,
+                connect_timeout=settings.connect_timeout,
+            ),
+            leases=Leases.derive(settings),
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.runcomfy.close()
+        await self.sender.close()
+        await self.redis.aclose()

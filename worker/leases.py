@@ -1,0 +1,38 @@
+"""How long claims hold: each lease outlives what it covers, by a margin for the settle."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from generations.settings import WorkerSettings
+from generations.steps import Lane
+
+#: A claim's way through the Celery queue. Short, because a message may be lost there; the
+#: dispatcher claims no more than the workers are about to take.
+IN_QUEUE: Final = timedelta(seconds=10)
+#: For the settle, and for the machine to stutter.
+MARGIN: Final = timedelta(seconds=5)
+#: How long a worker that was told to stop lets its calls go on before it ends them.
+STOP_GRACE: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """The time that one action of a lane may take, and the lease that covers it."""
+
+    budgets: dict[Lane, timedelta]
+
+    @classmethod
+    def derive(cls, settings: WorkerSettings) -> "Leases":
+        """From the timeouts of the calls that the actions make."""
+        return cls(
+            {
+                Lane.SUBMISSIONS: settings.submit_timeout + MARGIN,
+                Lane.POLLS: settings.poll_timeout + MARGIN,
+                Lane.DELIVERIES: settings.attempt_timeout + MARGIN,
+            }
+        )
+
+    def lease(self, lane: Lane) -> timedelta:
+        """How long a claim of a lane holds once a task has taken it."""
+        return self.budgets[lane] + MARGIN

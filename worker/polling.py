@@ -1,0 +1,146 @@
+"""Looking at RunComfy for a generation that it has, and deciding what follows."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from generations.due import Claim
+from generations.errors import RunComfyThrottled, RunComfyUnavailable
+from generations.lifecycle import Status
+from generations.logs import logger
+from generations.model import ErrorCode, Generation
+from generations.pacing import decide_backoff, decide_next_poll
+from generations.steps import Due, Lane, Step, fail, finish, telling
+from worker.claims import UNANSWERED, settle
+from worker.clients import Clients
+from worker.runcomfy.protocol import NotThere, Observation
+
+log = logger(__name__)
+
+#: So many answers in a row that RunComfy does not know the request are believed.
+MISSES: Final = 5
+ANSWERED: Final = {"failures": 0, "misses": 0}
+
+
+async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> str:
+    """Look at one generation that was claimed; the word for what came of it."""
+    if datetime.now(UTC) >= generation.deadline:
+        step = fail(
+            generation,
+            ErrorCode.DEADLINE_EXCEEDED,
+            "The generation was not finished before its deadline; RunComfy may still charge it.",
+        )
+        return await settle(claim, step, clients)
+    try:
+        step = await _look_in_time(generation, clients)
+    except RunComfyUnavailable as exc:
+        log.warning("poll.unanswered", reason=exc.code)
+        await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)
+        return UNANSWERED
+    return await settle(claim, step, clients)
+
+
+async def _look_in_time(generation: Generation, clients: Clients) -> Step:
+    # Several calls, each with its own limit, must not outlast the lease.
+    try:
+        async with asyncio.timeout(clients.settings.poll_timeout.total_seconds()):
+            return await _look(generation, clients)
+    except TimeoutError as exc:
+        raise RunComfyUnavailable("RunComfy did not answer in time.") from exc
+
+
+async def _look(generation: Generation, clients: Clients) -> Step:
+    # A generation in this lane was submitted, so RunComfy's id is on its record.
+    request_id = generation.runcomfy_request_id or ""
+    if generation.is_cancel_pending:
+        outcome = await _ask_to_cancel(request_id, clients)
+        if outcome is not None:
+            return decide_cancel(generation, outcome)
+    seen = await clients.runcomfy.look(request_id)
+    return decide_poll(generation, seen, draw=clients.draw())
+
+
+async def _ask_to_cancel(request_id: str, clients: Clients) -> str | None:
+    """RunComfy's word; None where it gave none, and the generation is to be looked at instead."""
+    try:
+        outcome = await clients.runcomfy.cancel(request_id)
+    except RunComfyThrottled:
+        raise
+    except RunComfyUnavailable as exc:
+        # It may have ended all the same: a cancel that fails for ever must not hide that.
+        log.warning("cancel.unanswered", reason=exc.code)
+        return None
+    log.info("cancel.answered", outcome=outcome)
+    return outcome
+
+
+def decide_cancel(generation: Generation, outcome: str) -> Step:
+    """What RunComfy's word on a cancel means for the generation."""
+    if outcome == "cancelled":
+        return finish(generation, Status.CANCELLED, cancel_outcome=outcome)
+    return Step(due=Due(Lane.POLLS), set={"cancel_outcome": outcome, **ANSWERED})
+
+
+def decide_poll(generation: Generation, seen: Observation | NotThere, *, draw: float) -> Step:
+    """What a poll's answer means for the generation."""
+    if isinstance(seen, NotThere):
+        return _missed(generation, draw=draw)
+    return replace(_observed(generation, seen, draw=draw), add={"polls": 1})
+
+
+def look_later(generation: Generation, error: RunComfyUnavailable, *, draw: float) -> Step:
+    """RunComfy gave no usable answer, which says nothing about the generation."""
+    wait = decide_backoff(
+        failures=generation.failures + 1, retry_after=error.retry_after, draw=draw
+    )
+    return Step(
+        due=Due(Lane.POLLS, wait),
+        add={"failures": 1},
+        cancel_known=generation.is_cancel_pending,
+    )
+
+
+def _observed(generation: Generation, seen: Observation, *, draw: float) -> Step:
+    match seen.status:
+        case Status.SUCCEEDED:
+            return finish(
+                generation, Status.SUCCEEDED, output=seen.output, cost=seen.cost, **ANSWERED
+            )
+        case Status.FAILED:
+            message = seen.error or "RunComfy gave no reason."
+            return fail(
+                generation, ErrorCode.GENERATION_FAILED, message, cost=seen.cost, **ANSWERED
+            )
+        case Status.CANCELLED:
+            return finish(generation, Status.CANCELLED, **ANSWERED)
+        case _:
+            return _still_running(generation, seen, draw=draw)
+
+
+def _still_running(generation: Generation, seen: Observation, *, draw: float) -> Step:
+    begins = seen.status is Status.IN_PROGRESS and generation.status is Status.IN_QUEUE
+    return Step(
+        to=Status.IN_PROGRESS if begins else None,
+        due=Due(Lane.POLLS, decide_next_poll(polls=generation.polls + 1, draw=draw)),
+        set={"queue_position": seen.queue_position, **ANSWERED},
+        tell=telling(generation, Status.IN_PROGRESS) if begins else None,
+        cancel_known=generation.is_cancel_pending,
+    )
+
+
+def _missed(generation: Generation, *, draw: float) -> Step:
+    misses = generation.misses + 1
+    if misses >= MISSES:
+        return fail(
+            generation,
+            ErrorCode.RESULT_UNAVAILABLE,
+            "RunComfy no longer knows the generation, or has no output for it.",
+        )
+    wait = decide_backoff(failures=misses, retry_after=None, draw=draw)
+    return Step(
+        due=Due(Lane.POLLS, wait),
+        add={"misses": 1},
+        set={"failures": 0},
+        cancel_known=generation.is_cancel_pending,
+    )

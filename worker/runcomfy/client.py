@@ -1,0 +1,159 @@
+"""The client that talks to RunComfy. The only place besides the callback sender with httpx.
+
+Submissions go over httpx's own transport, each on a fresh connection, because only its
+exceptions tell the truth about what was sent (design, decision 6). Everything that may be
+repeated goes over aiohttp's, which is several times cheaper under concurrency.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from generations.errors import RunComfyUnavailable, SubmissionUncertain
+from generations.lifecycle import Status
+from generations.model import Json
+from generations.records import dump_json
+from worker.answers import Answer
+from worker.runcomfy import protocol
+from worker.runcomfy.protocol import NotThere, Observation
+
+#: A result may echo an input with inline media.
+LONGEST_ANSWER: Final = 16 * 1024 * 1024
+CONNECTIONS: Final = 200
+
+#: Failures of httpx's own transport that prove that no request left.
+NEVER_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+)
+#: What polls can fail with; httpx-aiohttp lets some of aiohttp's errors through unmapped.
+POLL_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, TimeoutError)
+
+_R = TypeVar("_R")
+
+
+class RunComfyClient:
+    """RunComfy's Model API. Redirects are never followed: the credential stays where it is."""
+
+    def __init__(
+        self,
+        *,
+        base: str,
+        token: str,
+        submit_timeout: timedelta,
+        poll_timeout: timedelta,
+        connect_timeout: timedelta,
+    ) -> None:
+        self._base = base
+        self._submit_seconds = submit_timeout.total_seconds()
+        self._poll_seconds = poll_timeout.total_seconds()
+        headers = {"Authorization": f"Bearer {token}", "User-Agent": "darkroom"}
+        connect = connect_timeout.total_seconds()
+        self._submits = httpx.AsyncClient(
+            headers=headers,
+            timeout=httpx.Timeout(self._submit_seconds, connect=connect, pool=connect),
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=0),
+            trust_env=False,
+        )
+        self._others = httpx.AsyncClient(
+            headers=headers,
+            timeout=httpx.Timeout(poll_timeout.total_seconds(), connect=connect),
+            transport=AiohttpTransport(client=_session),
+            trust_env=False,
+        )
+
+    async def submit(self, model_id: str, given: Json) -> str:
+        """Ask RunComfy to run a model and return its request id.
+
+        Not idempotent: RunComfy documents no key to deduplicate by, so call it
+        again only when the first call is known not to have been sent.
+
+        Raises:
+            RunComfyUnavailable: the request never left, or was turned away.
+            RunComfyRejected: RunComfy refused the input, including by answering
+                200 with an ``error_code``.
+            SubmissionUncertain: the request left, and nothing that settles it
+                (a timeout, a reset, a 5xx) came back.
+        """
+        url = self._base + protocol.submit_path(model_id)
+        try:
+            # httpx's timeouts are per read; this one ends a drip.
+            async with asyncio.timeout(self._submit_seconds):
+                answer = await _send(self._submits, "POST", url, dump_json(given).encode())
+        except NEVER_SENT as exc:
+            raise RunComfyUnavailable(
+                f"RunComfy could not be reached ({type(exc).__name__})."
+            ) from exc
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as exc:
+            raise SubmissionUncertain(
+                "The submission was sent, but its answer was lost "
+                f"({type(exc).__name__}): RunComfy may or may not have accepted it."
+            ) from exc
+        return protocol.read_submission(answer)
+
+    async def look(self, request_id: str) -> Observation | NotThere:
+        """One poll: the status and, once it stopped running, the result.
+
+        Raises:
+            RunComfyUnavailable: no usable answer; look again later.
+        """
+        return await self._bounded(self._look(request_id))
+
+    async def cancel(self, request_id: str) -> str:
+        """Ask RunComfy to cancel; its word for what came of it.
+
+        Raises:
+            RunComfyUnavailable: no usable answer; ask again later.
+        """
+        answer = await self._bounded(self._call("POST", request_id, "cancel"))
+        return protocol.read_cancel(answer)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._submits.aclose()
+        await self._others.aclose()
+
+    async def _look(self, request_id: str) -> Observation | NotThere:
+        seen = protocol.read_status(await self._call("GET", request_id, "status"))
+        if isinstance(seen, NotThere) or seen.status not in {Status.SUCCEEDED, Status.FAILED}:
+            return seen
+        answer = await self._call("GET", request_id, "result?include_cost=true")
+        return protocol.read_result(answer)
+
+    async def _call(self, method: str, request_id: str, what: str) -> Answer:
+        url = self._base + protocol.request_path(request_id, what)
+        return await _send(self._others, method, url)
+
+    async def _bounded(self, call: Awaitable[_R]) -> _R:
+        try:
+            async with asyncio.timeout(self._poll_seconds):
+                return await call
+        except POLL_FAILURES as exc:
+            raise RunComfyUnavailable(f"No answer from RunComfy ({type(exc).__name__}).") from exc
+
+
+async def _send(
+    client: httpx.AsyncClient, method: str, url: str, content: bytes | None = None
+) -> Answer:
+    headers = {"Content-Type": "application/json"} if content is not None else None
+    async with client.stream(method, url, content=content, headers=headers) as response:
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > LONGEST_ANSWER:
+                raise httpx.StreamError("The answer is too long.")
+        return Answer(response.status_code, dict(response.headers), bytes(body))
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=30),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )

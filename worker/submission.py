@@ -1,0 +1,133 @@
+"""Handing a generation to RunComfy: at most once, with the intent on record before."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from generations.due import Claim
+from generations.errors import RunComfyRejected, RunComfyUnavailable, SubmissionUncertain
+from generations.lifecycle import Status
+from generations.logs import logger
+from generations.model import ErrorCode, Generation, OnUncertain
+from generations.pacing import decide_backoff, decide_next_poll
+from generations.steps import Due, Lane, Step, fail, finish, telling
+from worker.claims import LOST, UNANSWERED, settle
+from worker.clients import Clients
+from worker.leases import Leases
+
+log = logger(__name__)
+
+UNKNOWN_OUTCOME: Final = (
+    "The worker stopped between sending the submission and noting RunComfy's answer: "
+    "RunComfy may or may not have accepted it."
+)
+STOPPED: Final = (
+    "The worker was stopped before RunComfy answered the submission: "
+    "RunComfy may or may not have accepted it."
+)
+TOO_LATE: Final = "The generation was not finished before its deadline."
+
+
+async def submit_once(claim: Claim, generation: Generation, clients: Clients) -> str:
+    """Submit one generation that was claimed; the word for what came of it."""
+    try:
+        step = decide_without_submitting(generation, now=datetime.now(UTC))
+        if step is None:
+            intended = await clients.due.settle(claim, intend(clients.leases))
+            if intended is None:
+                return LOST
+            claim = intended
+            step = await _submit(generation, clients)
+    except SubmissionUncertain as exc:
+        log.warning("submission.uncertain")
+        step = uncertain(generation, exc, policy=await _policy_of(generation, clients))
+        await settle(claim, step, clients)
+        return UNANSWERED
+    word = await settle(claim, step, clients)
+    return UNANSWERED if step.to is Status.QUEUED else word
+
+
+def decide_without_submitting(generation: Generation, *, now: datetime) -> Step | None:
+    """What ends a claimed generation without a submission; None where it is to be submitted.
+
+    Raises:
+        SubmissionUncertain: the intent is on record already; whoever had it noted no answer.
+    """
+    if generation.status is Status.SUBMITTING:
+        raise SubmissionUncertain(UNKNOWN_OUTCOME)
+    if generation.is_cancel_pending:
+        return finish(generation, Status.CANCELLED, cancel_outcome="cancelled")
+    if now >= generation.deadline:
+        return fail(generation, ErrorCode.DEADLINE_EXCEEDED, TOO_LATE)
+    return None
+
+
+def intend(leases: Leases) -> Step:
+    """The intent to submit: on record before anything is sent."""
+    return Step(
+        to=Status.SUBMITTING,
+        due=Due(Lane.SUBMISSIONS, leases.lease(Lane.SUBMISSIONS)),
+        add={"submissions": 1},
+    )
+
+
+async def _submit(generation: Generation, clients: Clients) -> Step:
+    try:
+        request_id = await clients.runcomfy.submit(generation.model_id, generation.input)
+    except RunComfyUnavailable as exc:
+        log.warning("submission.not_sent", reason=exc.code)
+        return not_sent(generation, exc, draw=clients.draw())
+    except RunComfyRejected as exc:
+        log.info("submission.rejected")
+        return rejected(generation, exc)
+    except asyncio.CancelledError:
+        # The worker stops and can wait no longer.
+        raise SubmissionUncertain(STOPPED) from None
+    return submitted(generation, request_id, draw=clients.draw())
+
+
+async def _policy_of(generation: Generation, clients: Clients) -> OnUncertain:
+    if generation.on_uncertain is not None:
+        return generation.on_uncertain
+    origin = await clients.origins.find(generation.origin)
+    return origin.on_uncertain if origin else OnUncertain.FAIL
+
+
+def submitted(generation: Generation, request_id: str, *, draw: float) -> Step:
+    """RunComfy has it; the first poll is due soon."""
+    return Step(
+        to=Status.IN_QUEUE,
+        due=Due(Lane.POLLS, decide_next_poll(polls=0, draw=draw)),
+        set={"runcomfy_request_id": request_id, "failures": 0},
+        tell=telling(generation, Status.IN_QUEUE),
+    )
+
+
+def not_sent(generation: Generation, error: RunComfyUnavailable, *, draw: float) -> Step:
+    """It is proved that RunComfy accepted nothing: queued again, after a while."""
+    wait = decide_backoff(
+        failures=generation.failures + 1, retry_after=error.retry_after, draw=draw
+    )
+    return Step(
+        to=Status.QUEUED,
+        due=Due(Lane.SUBMISSIONS, wait),
+        add={"submissions": -1, "failures": 1},
+    )
+
+
+def rejected(generation: Generation, error: RunComfyRejected) -> Step:
+    """RunComfy refused it, and so charges nothing."""
+    code = ErrorCode.INSUFFICIENT_BALANCE if error.no_balance else ErrorCode.REJECTED
+    return replace(fail(generation, code, error.message), add={"submissions": -1})
+
+
+def uncertain(generation: Generation, error: SubmissionUncertain, *, policy: OnUncertain) -> Step:
+    """Nobody knows: it fails, unless its origin would rather pay twice, and then only once."""
+    if policy is OnUncertain.RESUBMIT and not generation.possible_duplicate_charge:
+        return Step(
+            to=Status.QUEUED,
+            due=Due(Lane.SUBMISSIONS),
+            set={"possible_duplicate_charge": "1"},
+        )
+    return fail(generation, ErrorCode.SUBMISSION_UNCERTAIN, error.message)

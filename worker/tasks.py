@@ -1,0 +1,68 @@
+"""The three tasks. Each takes claims (ids and fences) and nothing else, and returns counts."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from generations.due import Claim
+from generations.steps import Lane
+from worker.app import celery
+from worker.claims import report, work_through
+from worker.clients import Clients
+from worker.delivery import attempt_once
+from worker.dispatcher import TASK_NAMES
+from worker.loop import process_loop
+from worker.polling import poll_once
+from worker.submission import submit_once
+
+#: ``[id, fence]`` pairs, as JSON brings them.
+Pairs = Sequence[tuple[str, int]]
+
+
+@celery.task(name=TASK_NAMES[Lane.SUBMISSIONS])
+def submit(pairs: Pairs) -> str:
+    """Hand queued generations to RunComfy."""
+    return process_loop.get().run(lambda clients: _submit(pairs, clients))
+
+
+@celery.task(name=TASK_NAMES[Lane.POLLS])
+def poll(pairs: Pairs) -> str:
+    """Look at RunComfy for generations that it has."""
+    return process_loop.get().run(lambda clients: _poll(pairs, clients))
+
+
+@celery.task(name=TASK_NAMES[Lane.DELIVERIES])
+def deliver(pairs: Pairs) -> str:
+    """Attempt deliveries."""
+    return process_loop.get().run(lambda clients: _deliver(pairs, clients))
+
+
+async def _submit(pairs: Pairs, clients: Clients) -> str:
+    claims, lease = _claims(Lane.SUBMISSIONS, pairs), clients.leases.lease(Lane.SUBMISSIONS)
+    taken = await clients.due.take_generations(claims, lease=lease)
+    counts = await work_through(taken, submit_once, clients)
+    await report(counts, clients)
+    return _said("submitted", counts)
+
+
+async def _poll(pairs: Pairs, clients: Clients) -> str:
+    claims, lease = _claims(Lane.POLLS, pairs), clients.leases.lease(Lane.POLLS)
+    taken = await clients.due.take_generations(claims, lease=lease)
+    counts = await work_through(taken, poll_once, clients)
+    await report(counts, clients)
+    return _said("polled", counts)
+
+
+async def _deliver(pairs: Pairs, clients: Clients) -> str:
+    claims, lease = _claims(Lane.DELIVERIES, pairs), clients.leases.lease(Lane.DELIVERIES)
+    taken = await clients.due.take_deliveries(claims, lease=lease)
+    return _said("attempted", await work_through(taken, attempt_once, clients))
+
+
+def _claims(lane: Lane, pairs: Pairs) -> list[Claim]:
+    return [Claim(lane, record_id, fence) for record_id, fence in pairs]
+
+
+def _said(done: str, counts: Counter[str]) -> str:
+    """For example "polled 50: 47 waiting, 3 succeeded"."""
+    parts = ", ".join(f"{count} {word}" for word, count in counts.most_common())
+    return f"{done} {counts.total()}: {parts}" if parts else f"{done} 0"

@@ -1,0 +1,1 @@
+"""Callbacks: how they are signed (``signing``), where they may go, and the client that sends."""

@@ -1,0 +1,87 @@
+"""The client that sends callbacks: one POST, no redirects, little of the answer read."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver
+from httpx_aiohttp import AiohttpTransport
+
+from generations.addresses import Allowed, check_webhook
+from generations.errors import EndpointUnavailable
+from worker.answers import Answer
+from worker.webhooks.resolver import CheckedResolver
+
+#: How much of an endpoint's answer is read, in bytes.
+LONGEST_ANSWER: Final = 64 * 1024
+CONNECTIONS: Final = 200
+
+FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError)
+
+
+class CallbackSender:
+    """Sends callbacks to endpoints that may be called."""
+
+    def __init__(
+        self,
+        *,
+        allowed: Allowed,
+        attempt_timeout: timedelta,
+        connect_timeout: timedelta,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        """The resolver finds addresses, which are checked all the same; default: the system's."""
+        self._allowed = allowed
+        self._resolver = resolver
+        self._seconds = attempt_timeout.total_seconds()
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(self._seconds, connect=connect_timeout.total_seconds()),
+            transport=AiohttpTransport(client=self._session),
+            trust_env=False,
+        )
+
+    async def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """POST a callback once, and return the endpoint's answer, whatever it says.
+
+        Raises:
+            AddressNotAllowed: the endpoint's address may not be called.
+            EndpointUnavailable: no answer came within the attempt's time.
+        """
+        try:
+            # As it is dialled. A literal address never reaches the resolver.
+            check_webhook(str(httpx.URL(url)), self._allowed)
+            async with asyncio.timeout(self._seconds):
+                return await self._post(url, body, headers)
+        except TimeoutError as exc:
+            raise EndpointUnavailable("The endpoint did not answer in time.") from exc
+        except FAILURES as exc:
+            raise EndpointUnavailable(
+                f"The endpoint could not be reached ({type(exc).__name__})."
+            ) from exc
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        async with self._client.stream("POST", url, content=body, headers=headers) as response:
+            read = bytearray()
+            async for part in response.aiter_raw():
+                read += part
+                if len(read) > LONGEST_ANSWER:
+                    break
+            return Answer(
+                response.status_code, dict(response.headers), bytes(read[:LONGEST_ANSWER])
+            )
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=CONNECTIONS,
+            resolver=CheckedResolver(self._allowed, self._resolver),
+            # A cached answer would be one that was checked for another moment.
+            use_dns_cache=False,
+        )
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
