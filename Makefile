@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 CHECKED := generations api_gateway worker ops tests bench
 
-.PHONY: help setup demo up test check format bench lock
+.PHONY: help setup demo up test check format bench chaos lock
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ format: setup ## Put the code in shape
 
 bench: setup ## Every figure of the README
 	$(BIN)/python -m bench.latency
+
+chaos: setup ## Everything under faults, its processes killed all the while
+	@$(BIN)/python -m bench.chaos
 
 lock: setup ## Resolve the dependencies anew
 	$(BIN)/pip install --quiet uv

@@ -1,7 +1,6 @@
 """The native routes: generations with everything that is on record about them."""
 
 from contextlib import aclosing
-from dataclasses import fields
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -130,21 +129,8 @@ async def cancel_generation(generation: Named, parts: Wired, response: Response)
 
 
 async def _body_of(generation: Generation, parts: Parts) -> GenerationBody:
-    record = {fact.name: getattr(generation, fact.name) for fact in fields(generation)}
-    return GenerationBody.model_validate(
-        {
-            **record,
-            "finished_at": generation.finished_at,
-            "queue_position": await queue_position_of(generation, parts.store),
-            "cancel": _cancel_of(generation),
-            "deliveries": await parts.store.find_deliveries(generation),
-        }
-    )
-
-
-def _cancel_of(generation: Generation) -> CancelBody | None:
-    if generation.cancel_requested_at is None:
-        return None
-    return CancelBody(
-        requested_at=generation.cancel_requested_at, outcome=generation.cancel_outcome
+    return GenerationBody.of(
+        generation,
+        deliveries=await parts.store.find_deliveries(generation),
+        queue_position=await queue_position_of(generation, parts.store),
     )

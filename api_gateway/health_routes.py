@@ -4,10 +4,11 @@ import asyncio
 from typing import Final, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api_gateway.openapi import problems
 from api_gateway.parts import Wired
+from generations.durability import Level
 from generations.errors import StoreUnavailable
 
 #: Seconds that the store may take to answer.
@@ -22,6 +23,14 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
+class Readiness(Health):
+    """How the gateway is, and what is wrong with its Redis server."""
+
+    warnings: list[str] = Field(
+        description="What keeps the server from being durable, and what to do; empty is well."
+    )
+
+
 @router.get("/healthz", operation_id="check_alive", summary="Is the process alive?")
 async def check_alive() -> Health:
     """Answers without asking anything of Redis."""
@@ -34,11 +43,12 @@ async def check_alive() -> Health:
     summary="Can it accept generations?",
     responses=problems(StoreUnavailable),
 )
-async def check_ready(parts: Wired) -> Health:
+async def check_ready(parts: Wired) -> Readiness:
     """Answers 503 while Redis does not answer."""
     try:
         async with asyncio.timeout(PATIENCE):
-            await parts.store.ping()
+            findings = await parts.store.examine()
     except TimeoutError as exc:
         raise StoreUnavailable from exc
-    return Health()
+    wrong = (finding for finding in findings if finding.level is not Level.OK)
+    return Readiness(warnings=[f"{f.check}: {f.says}. {f.advice}" for f in wrong])

@@ -6,8 +6,8 @@ from fastapi import Depends
 
 from api_gateway.auth import Caller
 from api_gateway.parts import Wired
+from generations.lifecycle import Status
 from generations.model import Generation
-from generations.presentation import shown_status
 from generations.store import GenerationStore
 
 
@@ -26,9 +26,7 @@ Named = Annotated[Generation, Depends(_on_own_route)]
 
 
 async def queue_position_of(generation: Generation, store: GenerationStore) -> int | None:
-    """RunComfy's last word on its place in line, else ours; None once it has begun."""
-    if shown_status(generation.status) != "in_queue":
-        return None
-    if generation.queue_position is not None:
-        return generation.queue_position
-    return await store.place_in_line(generation)
+    """Its place in our line, then in RunComfy's as soon as that is known; None once it began."""
+    if generation.status in {Status.QUEUED, Status.SUBMITTING}:
+        return await store.place_in_line(generation)
+    return generation.queue_position

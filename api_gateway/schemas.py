@@ -1,13 +1,15 @@
 """What crosses HTTP on the native face, and problems. RunComfy's are in ``runcomfy_schemas.py``."""
 
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from api_gateway.submitting import WEBHOOK, Asked
 from generations.lifecycle import DeliveryStatus, Status
-from generations.model import ErrorCode
+from generations.model import Delivery, ErrorCode, Generation
 from generations.presentation import rfc3339
 
 #: An instant as every answer writes it.
@@ -144,6 +146,23 @@ class GenerationBody(Answer):
     cancel: CancelBody | None = Field(description="null: nobody asked to cancel it.")
     runcomfy_request_id: str | None = Field(description="RunComfy's own id for it.")
     deliveries: list[DeliveryBody] = Field(description="The oldest first.")
+
+    @classmethod
+    def of(
+        cls, generation: Generation, *, deliveries: Sequence[Delivery], queue_position: int | None
+    ) -> Self:
+        """The whole record, from its parts."""
+        asked_at = generation.cancel_requested_at
+        cancel = CancelBody(requested_at=asked_at, outcome=generation.cancel_outcome)
+        return cls.model_validate(
+            {
+                **{fact.name: getattr(generation, fact.name) for fact in fields(generation)},
+                "finished_at": generation.finished_at,
+                "queue_position": queue_position,
+                "cancel": cancel if asked_at else None,
+                "deliveries": deliveries,
+            }
+        )
 
 
 class GenerationList(BaseModel):

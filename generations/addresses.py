@@ -80,7 +80,16 @@ def check_webhook(url: str, allowed: Allowed) -> None:
         InvalidWebhook: it is no absolute http(s) URL.
         AddressNotAllowed: it names an address that is neither public nor allowed.
     """
-    host = host_of(url)
+    check_host(host_of(url), allowed)
+
+
+def check_host(host: str, allowed: Allowed) -> None:
+    """Accept the host that a connection would be made to, as far as its text tells.
+
+    Raises:
+        AddressNotAllowed: it spells an address that is neither public nor allowed.
+    """
+    host = host.lower().rstrip(".")
     if host in allowed.hosts:
         return
     address = literal_address(host)

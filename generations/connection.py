@@ -10,7 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from generations.errors import StoreUnavailable
 from generations.servers import SentinelUrl
@@ -19,7 +19,7 @@ __all__ = ["PREFIX", "Redis", "connect", "key", "load_script", "reaching_store",
 
 PREFIX: Final = "darkroom:"
 #: Seconds that one command may take before the server counts as gone.
-COMMAND_TIMEOUT: Final = 5.0
+COMMAND_TIMEOUT: Final = 3.0
 CONNECT_TIMEOUT: Final = 2.0
 #: Every script may be asked for again after a lost answer (see the scripts), so a
 #: connection that the server closed costs a few milliseconds and not an error.
@@ -55,6 +55,15 @@ async def read_hash(redis: Redis, name: str) -> dict[str, str]:
     """All fields of a hash; empty where there is none."""
     # redis-py's types leave open what decode_responses settles.
     return cast("dict[str, str]", await redis.hgetall(name))
+
+
+async def fsync_of(redis: Redis) -> str | None:
+    """The server's appendfsync; None where it does not tell, as hosted ones may not."""
+    try:
+        config = await redis.config_get("appendfsync")
+    except ResponseError:
+        return None
+    return config.get("appendfsync")
 
 
 def load_script(redis: Redis, name: str) -> AsyncScript:

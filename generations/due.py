@@ -5,6 +5,7 @@ what is due for the length of a lease, ``take`` makes a claim one's own, ``settl
 the outcome and the next due time in one step. The scripts in ``lua/`` document the keys.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import Any, Final, TypeVar
 from redis.asyncio import Redis
 
 from generations.connection import PREFIX, key, load_script, reaching_store
+from generations.errors import StoreUnavailable
 from generations.ids import DELIVERY, EVENT, new_id
 from generations.lifecycle import (
     AnyStatus,
@@ -38,6 +40,8 @@ UNFINISHED: Final = key("unfinished")
 BREAKER: Final = key("breaker")
 #: How many ids one call of the audit's script looks at, so that it holds nobody up.
 AUDIT_PAGE: Final = 500
+#: Seconds between two tries of a patient settle.
+AWAY_INTERVAL: Final = 0.1
 #: Calls to RunComfy that fail in a row, over all workers, until only probes are let through.
 BREAKER_FAILURES: Final = 10
 PROBE_INTERVAL: Final = timedelta(seconds=2)
@@ -73,6 +77,18 @@ class Claim:
     lane: Lane
     id: str
     fence: int
+
+
+def _readable(
+    claim: Claim, fields: Fields, read: Callable[[str, Fields], _R]
+) -> list[tuple[Claim, _R]]:
+    # One record that cannot be read must not hide the others of its chunk: it is taken again
+    # when its lease ends, and set aside in the end.
+    try:
+        return [(claim, read(claim.id, fields))]
+    except (KeyError, ValueError, TypeError):
+        log.exception("record.unreadable", id=claim.id)
+        return []
 
 
 def due_key(lane: Lane) -> str:
@@ -143,7 +159,7 @@ class DueIndex:
             if int(fields.get("takes") or 0) > POISON_TAKES:
                 await self._set_aside(mine, fields)
             elif fields:
-                taken.append((mine, read(claim.id, fields)))
+                taken.extend(_readable(mine, fields, read))
         return taken
 
     async def _set_aside(self, claim: Claim, fields: Fields) -> None:
@@ -162,14 +178,26 @@ class DueIndex:
         )
         await self.settle(claim, step)
 
-    async def settle(self, claim: Claim, step: Step) -> Claim | None:
+    async def settle(self, claim: Claim, step: Step, *, is_patient: bool = False) -> Claim | None:
         """Write a step's outcome; the claim to go on with, or None where it was lost.
 
         A lost claim changes nothing: somebody else has the record now, or it is finished.
+
+        Args:
+            is_patient: while the store is away, ask again until it is back. Whoever calls
+                this bounds it: the claim may be lost meanwhile.
         """
         fence = _new_fence()
         told = {"fence": str(claim.fence), "next_fence": str(fence)}
-        outcome, _ = await self.apply(claim.id, claim.lane, step, told)
+        while True:
+            try:
+                outcome, _ = await self.apply(claim.id, claim.lane, step, told)
+            except StoreUnavailable:
+                if not is_patient:
+                    raise
+                await asyncio.sleep(AWAY_INTERVAL)
+            else:
+                break
         if outcome != "settled":
             return None
         return replace(claim, fence=fence, lane=step.due.lane if step.due else claim.lane)
@@ -280,6 +308,11 @@ def _new_delivery(generation_id: str, delivery_id: str, tell: NewDelivery) -> di
             "told": tell.told,
         },
     }
+
+
+def new_guard() -> dict[str, str]:
+    """For a step that is nobody's claim: known again when it is asked for again."""
+    return {"next_fence": str(_new_fence())}
 
 
 def _new_fence() -> int:

@@ -104,6 +104,8 @@ class Generation:
     cancel_requested_at: datetime | None = None
     #: RunComfy's word on the cancel, once it gave one.
     cancel_outcome: str | None = None
+    #: Whether it failed because working on it brought workers down again and again.
+    is_set_aside: bool = False
     delivery_ids: tuple[str, ...] = ()
 
     @property

@@ -113,6 +113,7 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         cost=_read(fields, "cost", float),
         cancel_requested_at=_read(fields, "cancel_requested_at", from_ms),
         cancel_outcome=fields.get("cancel_outcome") or None,
+        is_set_aside=bool(fields.get("set_aside")),
         delivery_ids=tuple(fields.get("deliveries", "").split()),
     )
 

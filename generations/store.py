@@ -3,14 +3,15 @@
 import hashlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from redis.asyncio import Redis
 
-from generations.connection import key, load_script, reaching_store, read_hash
-from generations.due import UNFINISHED, DueIndex, due_key
+from generations.connection import fsync_of, key, load_script, reaching_store, read_hash
+from generations.due import UNFINISHED, DueIndex, due_key, new_guard
+from generations.durability import Finding, judge_server
 from generations.errors import GenerationNotFound, IdempotencyConflict
 from generations.ids import GENERATION, is_id
 from generations.lifecycle import Status, allowed_to_reopen, is_finished
@@ -172,7 +173,7 @@ class GenerationStore:
 
     async def resubmit(self, generation: Generation) -> bool:
         """Have a failed, uncertain submission made once more; False where it is not uncertain."""
-        facts = {"possible_duplicate_charge": "1"}
+        facts = {"possible_duplicate_charge": "1", "failures": "0"}
         return await self._reopen(generation, Status.QUEUED, Lane.SUBMISSIONS, facts)
 
     async def adopt(self, generation: Generation, runcomfy_request_id: str) -> bool:
@@ -188,10 +189,11 @@ class GenerationStore:
         step = Step(
             to=to,
             due=Due(lane),
-            set={**facts, "error": None},
+            # The time that it was left alone does not count against it.
+            set={**facts, "error": None, "deadline": to_ms(datetime.now(UTC) + self._deadline)},
             only_from=allowed_to_reopen(to),
         )
-        outcome, _ = await self._due.apply(generation.id, lane, step, {})
+        outcome, _ = await self._due.apply(generation.id, lane, step, new_guard())
         return outcome == "settled"
 
     @reaching_store
@@ -200,9 +202,10 @@ class GenerationStore:
         return await self._due.place_in_line(generation.id, to_ms(generation.created_at))
 
     @reaching_store
-    async def ping(self) -> None:
-        """Come back if the server answers."""
-        await self._redis.ping()
+    async def examine(self) -> list[Finding]:
+        """Whether the server keeps what is accepted, as far as it tells."""
+        facts = await self._redis.info()
+        return judge_server(facts, await fsync_of(self._redis))
 
 
 def _idempotency_key(origin: str, idempotency_key: str) -> str:

@@ -3,35 +3,24 @@
 import json
 import statistics
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Final
 
 import httpx
 from redis.asyncio import Redis
 from rich.console import Console
 from rich.text import Text
 
-from generations.connection import connect, reaching_store
+from generations.connection import connect, fsync_of, reaching_store
+from generations.durability import Finding, Level, judge_server
 from generations.errors import StoreUnavailable
 from ops.local.folder import Folder, store_settings
 from ops.local.settings import LocalSettings
 
-LEAST_REDIS: Final = (7, 2)
-LEAST_VALKEY: Final = (8, 0)
 PINGS: Final = 20
 #: Milliseconds. An accept is one round trip, a whole generation some ten to twenty.
 SLOW_PING: Final = 5.0
 SECONDS_TO_ANSWER: Final = 5.0
-
-
-class Level(StrEnum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"  #: Darkroom works; something is weaker than it could be.
-    PROBLEM = "problem"  #: Darkroom does not work, or does not keep its word.
 
 
 MARKS: Final = {
@@ -39,17 +28,6 @@ MARKS: Final = {
     Level.WARNING: ("!", "yellow"),
     Level.PROBLEM: ("✗", "red"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    check: str
-    level: Level
-    says: str
-    #: What to do; empty where nothing is to be done.
-    advice: str = ""
 
 
 async def run_doctor(folder: Folder, *, as_json: bool) -> int:
@@ -86,16 +64,8 @@ async def _examine_store(redis: Redis) -> list[Finding]:
         reason = type(error.__cause__).__name__
         advice = "Start it, or set DARKROOM_REDIS_URL; 'darkroom up' brings one of its own."
         return [Finding("redis", Level.PROBLEM, f"cannot be reached ({reason})", advice)]
-    fsync = await _fsync_of(redis)
-    return [Finding("redis", Level.OK, "answers"), *judge_server(facts, fsync, latency)]
-
-
-async def _fsync_of(redis: Redis) -> str | None:
-    try:
-        config = await reaching_store(redis.config_get)("appendfsync")
-    except StoreUnavailable:
-        return None  # Hosted servers keep CONFIG to themselves.
-    return config.get("appendfsync")
+    judged = judge_server(facts, await fsync_of(redis))
+    return [Finding("redis", Level.OK, "answers"), *judged, judge_latency(latency)]
 
 
 async def _median_ping(redis: Redis) -> float:
@@ -109,58 +79,8 @@ async def _median_ping(redis: Redis) -> float:
     return statistics.median(took)
 
 
-def judge_server(facts: Mapping[str, Any], fsync: str | None, latency: float) -> list[Finding]:
-    """What INFO, CONFIG GET appendfsync and the milliseconds of a PING say about a server."""
-    return [
-        judge_version(facts),
-        _judge_append_only(facts),
-        _judge_fsync(fsync),
-        _judge_eviction(facts),
-        _judge_latency(latency),
-    ]
-
-
-def judge_version(facts: Mapping[str, Any]) -> Finding:
-    """Whether the server is new enough: Redis 7.2, Valkey 8."""
-    is_valkey = "valkey_version" in facts
-    name, least = ("Valkey", LEAST_VALKEY) if is_valkey else ("Redis", LEAST_REDIS)
-    version = str(facts["valkey_version" if is_valkey else "redis_version"])
-    said = f"{name} {version}"
-    if tuple(int(part) for part in version.split(".")[:2]) >= least:
-        return Finding("version", Level.OK, said)
-    wanted = ".".join(str(part) for part in least)
-    return Finding("version", Level.PROBLEM, said, f"Use {name} {wanted} or newer.")
-
-
-def _judge_append_only(facts: Mapping[str, Any]) -> Finding:
-    if not int(facts.get("aof_enabled", 0)):
-        advice = "Set 'appendonly yes': without it a restart loses what was accepted."
-        return Finding("appendonly", Level.PROBLEM, "no", advice)
-    if facts.get("aof_last_write_status", "ok") != "ok":
-        advice = "Look at its disk: what is accepted now does not reach it."
-        return Finding("appendonly", Level.PROBLEM, "yes, but the last write failed", advice)
-    return Finding("appendonly", Level.OK, "yes")
-
-
-def _judge_fsync(fsync: str | None) -> Finding:
-    if fsync is None:
-        advice = "Ask its operator whether appendfsync is 'always'."
-        return Finding("appendfsync", Level.WARNING, "not told by this server", advice)
-    if fsync == "always":
-        return Finding("appendfsync", Level.OK, fsync)
-    advice = "Set 'appendfsync always': else a crash loses what was accepted just before it."
-    return Finding("appendfsync", Level.PROBLEM, fsync, advice)
-
-
-def _judge_eviction(facts: Mapping[str, Any]) -> Finding:
-    policy = str(facts.get("maxmemory_policy", "unknown"))
-    if policy == "noeviction":
-        return Finding("maxmemory-policy", Level.OK, policy)
-    advice = "Set 'maxmemory-policy noeviction': else records vanish when memory runs out."
-    return Finding("maxmemory-policy", Level.PROBLEM, policy, advice)
-
-
-def _judge_latency(latency: float) -> Finding:
+def judge_latency(latency: float) -> Finding:
+    """What the milliseconds of a PING say about where a server is."""
     said = f"{latency:.1f} ms a round trip"
     if latency <= SLOW_PING:
         return Finding("latency", Level.OK, said)

@@ -13,11 +13,14 @@ from ops.endings import ending_in_sentences
 if TYPE_CHECKING:
     from api_gateway.cancelling import Cancelled
     from api_gateway.parts import Parts
+    from generations.model import Generation
     from ops.showing import Shown
 
 _R = TypeVar("_R")
 
-app = typer.Typer(help="Look at generations and cancel them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at generations, cancel them, settle uncertain ones.", no_args_is_help=True
+)
 
 FolderOption = Annotated[Path, typer.Option(help="Of a running 'darkroom up'.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -30,6 +33,9 @@ def list_generations(
     *,
     origin: Annotated[str | None, typer.Option(help="Only this origin's.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
+    set_aside: Annotated[
+        bool, typer.Option("--set-aside", help="Only those that broke their workers.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     folder: FolderOption = FOLDER,
     as_json: JsonOption = False,
@@ -39,7 +45,10 @@ def list_generations(
     async def found(parts: "Parts") -> "list[Shown]":
         from ops.showing import find_newest
 
-        return await find_newest(parts, origin=origin, status=status, limit=limit)
+        def is_wanted(generation: "Generation") -> bool:
+            return status in {None, generation.status} and set_aside <= generation.is_set_aside
+
+        return await find_newest(parts, origin=origin, is_wanted=is_wanted, limit=limit)
 
     shown = _with_parts(folder, found)
     if as_json:
@@ -90,6 +99,45 @@ def cancel(
         _print_json({"id": generation_id, "status": status, "outcome": outcome})
     else:
         typer.echo(f"{generation_id}: {outcome}; it is {status} now.")
+
+
+@app.command()
+def resubmit(
+    generation_id: IdArgument, folder: FolderOption = FOLDER, as_json: JsonOption = False
+) -> None:
+    """Submit an uncertain generation once more; if RunComfy had accepted it, that is paid twice."""
+
+    async def resubmitted(parts: "Parts") -> bool:
+        return await parts.store.resubmit(await parts.store.find(generation_id))
+
+    _tell_reopened(generation_id, done=_with_parts(folder, resubmitted), as_json=as_json)
+
+
+@app.command()
+def adopt(
+    generation_id: IdArgument,
+    runcomfy_request_id: Annotated[str, typer.Argument(help="RunComfy's id for what it accepted.")],
+    folder: FolderOption = FOLDER,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a request that RunComfy accepted although its answer was lost."""
+
+    async def adopted(parts: "Parts") -> bool:
+        generation = await parts.store.find(generation_id)
+        return await parts.store.adopt(generation, runcomfy_request_id)
+
+    _tell_reopened(generation_id, done=_with_parts(folder, adopted), as_json=as_json)
+
+
+def _tell_reopened(generation_id: str, *, done: bool, as_json: bool) -> None:
+    if as_json:
+        _print_json({"id": generation_id, "reopened": done})
+    elif done:
+        typer.echo(f"{generation_id} goes on; its origin is told when it has finished.")
+    else:
+        typer.echo(f"{generation_id} has not failed with submission_uncertain; nothing changed.")
+    if not done:
+        raise typer.Exit(1)
 
 
 def _with_parts(folder: Path, work: "Callable[[Parts], Awaitable[_R]]") -> _R:

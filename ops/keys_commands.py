@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from generations.model import OnUncertain
 from ops.endings import ending_in_sentences
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ def _origin_name(name: str) -> str:
 @app.command()
 def create(
     origin: Annotated[str, typer.Argument(callback=_origin_name, help="Who will use the key.")],
+    on_uncertain: Annotated[
+        OnUncertain | None,
+        typer.Option(help="From now on: what to do with its submissions whose answer is lost."),
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Of a running 'darkroom up'.")] = Path(".darkroom"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -48,7 +53,7 @@ def create(
     from ops.local.folder import Folder
 
     with ending_in_sentences():
-        key = asyncio.run(_create(origin, Folder(folder).redis_url()))
+        key = asyncio.run(_create(origin, on_uncertain, Folder(folder).redis_url()))
     if as_json:
         made = {"origin": key.origin, "api_key": key.api_key, "webhook_secret": key.webhook_secret}
         typer.echo(json.dumps(made))
@@ -58,12 +63,12 @@ def create(
     typer.echo(f"webhook secret  {key.webhook_secret}")
 
 
-async def _create(origin: str, redis_url: str) -> "NewKey":
+async def _create(origin: str, on_uncertain: OnUncertain | None, redis_url: str) -> "NewKey":
     from generations.connection import connect
     from generations.origins import OriginStore
 
     redis = connect(redis_url, max_connections=2)
     try:
-        return await OriginStore(redis).create_key(origin)
+        return await OriginStore(redis).create_key(origin, on_uncertain=on_uncertain)
     finally:
         await redis.aclose()

@@ -1,8 +1,8 @@
 """Generations as people read them in a terminal, and as ``--json`` prints them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from api_gateway.parts import Parts
 from api_gateway.reading import queue_position_of
-from api_gateway.schemas import CancelBody, GenerationBody
+from api_gateway.schemas import GenerationBody
 from generations.lifecycle import Status
 from generations.model import Delivery, Generation
 
@@ -40,24 +40,13 @@ class Shown:
 
     def as_json(self) -> dict[str, Any]:
         """The native record, with the origin's name in front: here nobody's is hidden."""
-        generation = self.generation
-        body = GenerationBody.model_validate(
-            {
-                **{fact.name: getattr(generation, fact.name) for fact in fields(generation)},
-                "finished_at": generation.finished_at,
-                "queue_position": self.queue_position,
-                "deliveries": self.deliveries,
-                "cancel": _cancel_of(generation),
-            }
+        body = GenerationBody.of(
+            self.generation, deliveries=self.deliveries, queue_position=self.queue_position
         )
-        return {"origin": generation.origin, **body.model_dump(mode="json", by_alias=True)}
-
-
-def _cancel_of(generation: Generation) -> CancelBody | None:
-    if generation.cancel_requested_at is None:
-        return None
-    asked_at, outcome = generation.cancel_requested_at, generation.cancel_outcome
-    return CancelBody(requested_at=asked_at, outcome=outcome)
+        return {
+            "origin": self.generation.origin,
+            **body.model_dump(mode="json", by_alias=True),
+        }
 
 
 async def find_one(parts: Parts, generation_id: str) -> Shown:
@@ -66,13 +55,13 @@ async def find_one(parts: Parts, generation_id: str) -> Shown:
 
 
 async def find_newest(
-    parts: Parts, *, origin: str | None, status: Status | None, limit: int
+    parts: Parts, *, origin: str | None, is_wanted: Callable[[Generation], bool], limit: int
 ) -> list[Shown]:
     """The newest generations first."""
     found: list[Shown] = []
     async with aclosing(parts.store.newest(origin=origin)) as newest:
         async for generation in newest:
-            if status in {None, generation.status}:
+            if is_wanted(generation):
                 found.append(await _shown(parts, generation))
             if len(found) == limit:
                 break

@@ -1,6 +1,7 @@
 """The Celery application: its configuration and its signals."""
 
 import threading
+from functools import partial
 from typing import Any, Final
 
 from celery import Celery
@@ -12,6 +13,7 @@ from celery.signals import (
     worker_shutdown,
     worker_shutting_down,
 )
+from celery.worker.consumer import Consumer
 from kombu import Queue
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -26,8 +28,29 @@ from worker.loop import process_loop
 #: How many chunks one worker process runs at once; each waits on the event loop.
 CHUNKS_AT_ONCE: Final = 32
 
+#: Seconds between two tries to reach a broker that is away.
+BROKER_AWAY_INTERVAL: Final = 1
+
 celery = Celery("darkroom", include=["worker.tasks"])
 celery.steps["worker"].add(Dispatcher)
+
+
+class SteadyConsumer(Consumer):
+    """Celery's consumer, back within a second of its broker.
+
+    Celery's own waits longer and longer for a broker that is away, half a minute in the end,
+    and no setting changes that: an outage of minutes would go on after its end.
+    """
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """The connection, once it is there."""
+        conn.ensure_connection = partial(
+            conn.ensure_connection,
+            interval_start=BROKER_AWAY_INTERVAL,
+            interval_step=0,
+            interval_max=BROKER_AWAY_INTERVAL,
+        )
+        return super().ensure_connected(conn)
 
 
 def configuration() -> dict[str, Any]:
@@ -58,6 +81,7 @@ def configuration() -> dict[str, Any]:
         "task_acks_late": False,
         "task_send_sent_event": True,
         "worker_send_task_events": True,
+        "worker_consumer": f"{SteadyConsumer.__module__}:{SteadyConsumer.__qualname__}",
         "worker_pool": "threads",
         "worker_concurrency": CHUNKS_AT_ONCE,
         "worker_disable_prefetch": True,

@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
 from generations.due import Claim
-from generations.errors import DarkroomError
+from generations.errors import DarkroomError, StoreUnavailable
 from generations.logs import logger
 from generations.model import Delivery, Generation
 from generations.steps import Due, Step
@@ -30,8 +31,12 @@ Once = Callable[[Claim, _R, Clients], Awaitable[str]]
 
 
 async def settle(claim: Claim, step: Step, clients: Clients) -> str:
-    """Write a step, and return the word for it: the status moved to, or "waiting"."""
-    if await clients.due.settle(claim, step) is None:
+    """Write a step, and return the word for it: the status moved to, or "waiting".
+
+    What RunComfy or an endpoint answered is not thrown away because Redis is away for a
+    moment: it is written as soon as Redis is back, within the claim's budget.
+    """
+    if await clients.due.settle(claim, step, is_patient=True) is None:
         log.warning("claim.lost")
         return LOST
     if step.to is None:
@@ -66,7 +71,9 @@ async def _guarded(claim: Claim, record: _R, once: Once[_R], clients: Clients) -
             async with asyncio.timeout(budget.total_seconds()):
                 return await once(claim, record, clients)
         except asyncio.CancelledError:
-            await clients.due.settle(claim, Step(due=Due(claim.lane)))
+            # Where that cannot be written either, the lease brings it back.
+            with suppress(StoreUnavailable):
+                await clients.due.settle(claim, Step(due=Due(claim.lane)))
             return GIVEN_BACK
         except (DarkroomError, TimeoutError) as exc:
             # The lease brings it back; nothing of it is lost.

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from celery import bootsteps
 from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from generations.due import Claim
 from generations.errors import StoreUnavailable
@@ -86,23 +87,26 @@ class Rounds:
     def run(self) -> None:
         """Go on until told to stop; while Redis is away, wait for it."""
         while not self._stopping.is_set():
-            with self._app.connection_for_write() as connection:
-                self._run_on(connection)
+            connection = self._app.connection_for_write()
+            away: tuple[type[BaseException], ...] = (
+                StoreUnavailable,
+                OperationalError,
+                *connection.recoverable_connection_errors,
+            )
+            try:
+                # Closing a connection that broke may raise too.
+                with connection:
+                    self._run_on(connection)
+            except away as exc:
+                log.warning("dispatcher.waiting", reason=type(exc).__name__)
+            except Exception:
+                # The edge of this thread: whatever it is, a later round may be better.
+                log.exception("dispatcher.broken")
             self._stopping.wait(AWAY_INTERVAL)
 
     def _run_on(self, connection: Connection) -> None:
-        away: tuple[type[BaseException], ...] = (
-            StoreUnavailable,
-            *connection.recoverable_connection_errors,
-        )
-        try:
-            while not self._stopping.wait(self._interval):
-                self._round(connection)
-        except away as exc:
-            log.warning("dispatcher.waiting", reason=type(exc).__name__)
-        except Exception:
-            # The edge of this thread: whatever it is, a later round may be better.
-            log.exception("dispatcher.broken")
+        while not self._stopping.wait(self._interval):
+            self._round(connection)
 
     def _round(self, connection: Connection) -> None:
         if time.monotonic() >= self._next_audit:

@@ -14,7 +14,7 @@ from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
 from worker.claims import LOST, UNANSWERED, settle
 from worker.clients import Clients
-from worker.leases import Leases
+from worker.leases import MARGIN, Leases
 
 log = logger(__name__)
 
@@ -34,7 +34,7 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
     try:
         step = decide_without_submitting(generation, now=datetime.now(UTC))
         if step is None:
-            intended = await clients.due.settle(claim, intend(clients.leases))
+            intended = await _note_intent(claim, clients)
             if intended is None:
                 return LOST
             claim = intended
@@ -46,6 +46,15 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
         return UNANSWERED
     word = await settle(claim, step, clients)
     return UNANSWERED if step.to is Status.QUEUED else word
+
+
+async def _note_intent(claim: Claim, clients: Clients) -> Claim | None:
+    """Patiently: an intent whose answer is lost reads as a submission that may have been sent.
+
+    But for no longer than the budget can spare beside the submission itself.
+    """
+    async with asyncio.timeout(MARGIN.total_seconds()):
+        return await clients.due.settle(claim, intend(clients.leases), is_patient=True)
 
 
 def decide_without_submitting(generation: Generation, *, now: datetime) -> Step | None:

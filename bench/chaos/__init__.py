@@ -17,6 +17,7 @@ lost                   of these, those without such a record
 succeeded, failed      of the finished
 uncertain              failed with ``submission_uncertain``: the price of never paying twice
 uncertain_paid         of these, those that the simulator had accepted
+uncertain_reasons      what their records say, and how often
 paid_twice             generations with more than one entry in the simulator's ledger; none asks
                        for ``on_uncertain=resubmit``, so none may have two
 callbacks_missing      finished generations of which no final callback that verifies was taken

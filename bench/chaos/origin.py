@@ -4,17 +4,17 @@ import asyncio
 import random
 import time
 from typing import Final
-from urllib.parse import quote
 
-import httpx
+import aiohttp
 
 from bench.chaos.evidence import Submission
 from ops.local.example import INPUT, submit_url
 
 #: Seconds that an answer may take before the origin sends its submission again.
-PATIENCE: Final = 10.0
-#: Seconds to wait before that, at least and at most.
-WAIT: Final = (0.2, 0.6)
+PATIENCE: Final = aiohttp.ClientTimeout(total=10.0)
+#: Seconds to wait before that: about so many at first, and twice as many each time.
+FIRST_WAIT: Final = 0.25
+LONGEST_WAIT: Final = 4.0
 #: Every so many generations, one asks to be told of its progress too.
 INTERMEDIATE: Final = 10
 
@@ -43,17 +43,17 @@ class ChaosOrigin:
     async def submit_all(self, n: int, *, seconds: float) -> None:
         """Submit so many over so many seconds; come back when each has an answer."""
         began = time.monotonic()
-        # On this machine, so never through a proxy that the environment may name.
+        # aiohttp, because hundreds of submissions may wait for a gateway that was just killed.
         async with (
-            httpx.AsyncClient(timeout=PATIENCE, trust_env=False, headers=self._headers) as http,
+            aiohttp.ClientSession(timeout=PATIENCE, headers=self._headers) as http,
             asyncio.TaskGroup() as group,
         ):
             for number in range(n):
                 group.create_task(self._submit(number, http))
                 await asyncio.sleep(began + seconds * (number + 1) / n - time.monotonic())
 
-    async def _submit(self, number: int, http: httpx.AsyncClient) -> None:
-        submission = Submission(marker=f"chaos {number:06}", sent_at=time.time())
+    async def _submit(self, number: int, http: aiohttp.ClientSession) -> None:
+        submission = Submission(marker=f"chaos-{number:06}", sent_at=time.time())
         self.submissions.append(submission)
         found = await self._post_until_answered(submission, number, http)
         if found is None:
@@ -64,28 +64,33 @@ class ChaosOrigin:
             submission.replayed_ids.append(str(again))
 
     async def _post_until_answered(
-        self, submission: Submission, number: int, http: httpx.AsyncClient
+        self, submission: Submission, number: int, http: aiohttp.ClientSession
     ) -> str | None:
         """The id that it was given; None where it was refused."""
+        wait = FIRST_WAIT
         while True:
-            answer = await self._post(submission, number, http)
-            if answer is not None and answer.is_success:
-                return str(answer.json()["request_id"])
-            if answer is not None and answer.is_client_error:
-                submission.refused = answer.status_code
+            status, request_id = await self._post(submission, number, http)
+            if 200 <= status < 300:
+                return request_id
+            if 400 <= status < 500:
+                submission.refused = status
                 return None
             submission.retries += 1
-            await asyncio.sleep(self._random.uniform(*WAIT))
+            await asyncio.sleep(wait * self._random.uniform(0.5, 1.5))
+            wait = min(wait * 2, LONGEST_WAIT)
 
     async def _post(
-        self, submission: Submission, number: int, http: httpx.AsyncClient
-    ) -> httpx.Response | None:
+        self, submission: Submission, number: int, http: aiohttp.ClientSession
+    ) -> tuple[int, str]:
+        """The status, 0 where no answer came, and the id that the answer has."""
         intermediate = "&webhook_intermediate_status=true" if number % INTERMEDIATE == 0 else ""
         try:
-            return await http.post(
+            async with http.post(
                 self._url + intermediate,
                 json=INPUT | {"prompt": submission.marker},
-                headers={"Idempotency-Key": quote(submission.marker)},
-            )
-        except httpx.TransportError:
-            return None
+                headers={"Idempotency-Key": submission.marker},
+            ) as answer:
+                body = await answer.json(content_type=None)
+                return answer.status, str(body.get("request_id"))
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return 0, ""

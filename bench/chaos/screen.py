@@ -82,7 +82,7 @@ async def _progress(run: Run, began: float) -> list[tuple[str, str]]:
         ("accepted", f"{run.origin.accepted} of {run.settings.n}"),
         ("paid", paid),
         ("told", str(len(run.receiver.told))),
-        ("ended", str(run.records.ended)),
+        ("ended, as far as looked at", str(run.records.ended)),
         ("retries", str(run.origin.retries)),
         ("kills", str(run.killer.kills)),
         ("redis kills", str(run.killer.redis_kills)),

@@ -20,6 +20,7 @@ class Compared:
     failed: int
     uncertain: int
     uncertain_paid: int
+    uncertain_reasons: dict[str, int]
     paid_twice: int
     callbacks_missing: int
     callbacks_unverified: int
@@ -64,6 +65,7 @@ def compare(evidence: Evidence) -> Compared:
         succeeded=statuses["succeeded"],
         failed=statuses["failed"],
         uncertain=len(uncertain),
+        uncertain_reasons=dict(Counter(str(finished[i]["error"]["message"]) for i in uncertain)),
         uncertain_paid=sum(paid[accepted[i].marker] > 0 for i in uncertain),
         paid_twice=sum(count > 1 for count in paid.values()),
         callbacks_missing=len(finished.keys() - told(evidence.arrivals)),

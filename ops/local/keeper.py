@@ -17,8 +17,9 @@ from ops.local.readiness import until_ready
 
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 10.0
-#: A part that lived this many seconds has recovered: its deaths count anew.
-RECOVERED: Final = 10.0
+#: A part that worked for so many seconds, once it was ready, has recovered: its deaths count
+#: anew, so that what is killed now and then is never kept waiting for longer and longer.
+RECOVERED: Final = 3.0
 #: A part that ends so often before it was ever ready cannot start.
 STARTS: Final = 3
 
@@ -71,6 +72,8 @@ class Keeper:
         self._log.write_bytes(b"")
         self._stopping = asyncio.Event()
         self._grace = 0.0
+        #: When the present or last life of the part became ready, if it did.
+        self._ready_at: float | None = None
         # Never cancelled: cancelling it while it starts a process would lose that process.
         self._keeping = asyncio.create_task(self._keep(), name=f"keep {part.name}")
 
@@ -90,11 +93,10 @@ class Keeper:
     async def _keep(self) -> None:
         deaths = 0
         while not self._stopping.is_set():
-            began = time.monotonic()
             ending = await self._live()
             if ending is None:
                 return
-            deaths = 1 if time.monotonic() - began > RECOVERED else deaths + 1
+            deaths = 1 if self._has_recovered() else deaths + 1
             if deaths >= STARTS and not self.first_ready.done():
                 self.first_ready.set_exception(PartCannotStart(self.part.name, ending))
                 return
@@ -103,8 +105,12 @@ class Keeper:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), wait)
 
+    def _has_recovered(self) -> bool:
+        return self._ready_at is not None and time.monotonic() - self._ready_at > RECOVERED
+
     async def _live(self) -> str | None:
         """One life of the part: how it ended by itself, or None where it was stopped."""
+        self._ready_at = None
         since = self._log.stat().st_size
         process = await self._start()
         self.process = process
@@ -139,7 +145,8 @@ class Keeper:
     async def _watch(self, since: int) -> None:
         began = time.monotonic()
         await until_ready(self.part.ready, log=self._log, since=since)
-        self._around.audience.ready(self.part, time.monotonic() - began)
+        self._ready_at = time.monotonic()
+        self._around.audience.ready(self.part, self._ready_at - began)
         if not self.first_ready.done():
             self.first_ready.set_result(None)
 

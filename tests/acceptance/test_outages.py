@@ -41,6 +41,11 @@ def test_nothing_is_lost_when_redis_goes_away_and_comes_back(
 
     breakable.valkey.terminate()
     breakable.valkey.wait(seconds=10)
+    (worker,) = breakable.workers
+    eventually(
+        lambda: worker.has_logged("dispatcher.waiting") or not worker.is_running,
+        "the worker notices that Redis is away",
+    )
     breakable.runcomfy.finish_all()
     refused = brave.post(an_input())
     unread = brave.call("GET", f"/v1/requests/{request_ids[0]}/status")

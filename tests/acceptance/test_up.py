@@ -148,7 +148,6 @@ def test_a_generation_is_listed_shown_and_cancelled(
     eventually(in_queue, "RunComfy has it")
     listed = json.loads(run("generations", "list", "--status", "in_queue", "--json", *here).stdout)
     assert [one["id"] for one in listed["generations"]] == [generation_id]
-    assert generation_id in run("generations", "list", *here).stdout
     cancelled = json.loads(run("generations", "cancel", generation_id, "--json", *here).stdout)
     assert cancelled == {"id": generation_id, "status": "cancelled", "outcome": "cancelled"}
     shown = json.loads(run("generations", "show", generation_id, "--json", *here).stdout)
@@ -158,8 +157,6 @@ def test_a_generation_is_listed_shown_and_cancelled(
     assert shown.pop("origin") == "local"
     assert shown.keys() == native.keys()
     assert shown["timeline"] == native["timeline"]
-    told = run("generations", "show", generation_id, *here).stdout
-    assert re.search(r"queued\n.*submitting\n.*in_queue\n.*cancelled\n", told)
     httpx.put(f"{simulator}/_sim/hold", json={}, trust_env=False).raise_for_status()
 
 

@@ -27,7 +27,7 @@ from tests.integration.claiming import (
 
 
 async def everything(redis: Redis) -> dict[str, object]:
-    """The whole database, but for what a key's hash is worth."""
+    """The whole database."""
     found: dict[str, object] = {}
     async for name in redis.scan_iter():
         kind = await redis.type(name)
@@ -123,7 +123,7 @@ async def test_what_is_no_generations_id_is_not_there(
         await store.find(text)
 
 
-async def test_a_delivery_is_no_generation(store: GenerationStore, due: DueIndex) -> None:
+async def test_a_delivery_is_no_generation(store: GenerationStore) -> None:
     generation = await accept(store, webhook=ENDPOINT)
     await store.cancel(generation)
     (delivery_id,) = (await store.find(generation.id)).delivery_ids
@@ -193,7 +193,7 @@ async def test_each_has_its_place_in_line(
     store: GenerationStore, due: DueIndex, store_redis: Redis
 ) -> None:
     accepted = await accept_many(store, 3)
-    order = await store_redis.zrange(due_key(Lane.SUBMISSIONS), 0, -1)
+    order = [str(i) for i in await store_redis.zrange(due_key(Lane.SUBMISSIONS), 0, -1)]
     places = {generation.id: await store.place_in_line(generation) for generation in accepted}
     assert [places[generation_id] for generation_id in order] == [1, 2, 3]
     # What a worker has in hand is at the front, and so is what comes next.

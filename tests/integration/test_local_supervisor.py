@@ -100,6 +100,23 @@ async def test_a_killed_part_is_started_again(supervisor: Supervisor, notes: Not
     assert notes.said == ["part ready", "part was ended by SIGKILL, 0.5", "part ready"]
 
 
+async def test_a_part_that_worked_for_a_while_is_not_kept_waiting_longer_each_time(
+    supervisor: Supervisor, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.local.keeper.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("ops.local.keeper.RECOVERED", 0.0)
+    supervisor.start(python("part", SLEEPING))
+
+    async def until_ready(times: int) -> None:
+        await until(lambda: notes.said.count("part ready") == times)
+
+    for lives in (1, 2, 3):
+        await until_ready(lives)
+        os.kill(supervisor.pids["part"], signal.SIGKILL)
+    await until_ready(4)
+    assert notes.said.count("part was ended by SIGKILL, 0.01") == 3
+
+
 async def test_what_a_killed_part_had_started_is_ended_too(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:

@@ -2,5 +2,7 @@
 
 from hypothesis import settings
 
-settings.register_profile("darkroom", deadline=None, database=None, max_examples=60)
+settings.register_profile(
+    "darkroom", deadline=None, database=None, max_examples=60, derandomize=True
+)
 settings.load_profile("darkroom")

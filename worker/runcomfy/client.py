@@ -8,6 +8,7 @@ repeated goes over aiohttp's, which is several times cheaper under concurrency.
 import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, TypeVar
 
 import aiohttp
@@ -60,12 +61,14 @@ class RunComfyClient:
             headers=headers,
             timeout=httpx.Timeout(self._submit_seconds, connect=connect, pool=connect),
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=0),
+            cookies=_no_cookies(),
             trust_env=False,
         )
         self._others = httpx.AsyncClient(
             headers=headers,
             timeout=httpx.Timeout(poll_timeout.total_seconds(), connect=connect),
             transport=AiohttpTransport(client=_session),
+            cookies=_no_cookies(),
             trust_env=False,
         )
 
@@ -150,6 +153,10 @@ async def _send(
             if len(body) > LONGEST_ANSWER:
                 raise httpx.StreamError("The answer is too long.")
         return Answer(response.status_code, dict(response.headers), bytes(body))
+
+
+def _no_cookies() -> CookieJar:
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def _session() -> aiohttp.ClientSession:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final
 
 import aiohttp
@@ -10,7 +11,7 @@ import httpx
 from aiohttp.abc import AbstractResolver
 from httpx_aiohttp import AiohttpTransport
 
-from generations.addresses import Allowed, check_webhook
+from generations.addresses import Allowed, check_host
 from generations.errors import EndpointUnavailable
 from worker.answers import Answer
 from worker.webhooks.resolver import CheckedResolver
@@ -19,7 +20,13 @@ from worker.webhooks.resolver import CheckedResolver
 LONGEST_ANSWER: Final = 64 * 1024
 CONNECTIONS: Final = 200
 
-FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError)
+FAILURES: Final = (
+    httpx.HTTPError,
+    httpx.StreamError,
+    httpx.InvalidURL,
+    aiohttp.ClientError,
+    UnicodeError,  # What httpx lets through of a host that is no IDNA.
+)
 
 
 class CallbackSender:
@@ -40,6 +47,8 @@ class CallbackSender:
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(self._seconds, connect=connect_timeout.total_seconds()),
             transport=AiohttpTransport(client=self._session),
+            # Nothing of one endpoint's is kept, whatever it sends.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             trust_env=False,
         )
 
@@ -52,7 +61,7 @@ class CallbackSender:
         """
         try:
             # As it is dialled. A literal address never reaches the resolver.
-            check_webhook(str(httpx.URL(url)), self._allowed)
+            check_host(httpx.URL(url).raw_host.decode(), self._allowed)
             async with asyncio.timeout(self._seconds):
                 return await self._post(url, body, headers)
         except TimeoutError as exc:

@@ -11,6 +11,7 @@ from generations.lifecycle import (
     DeliveryStatus,
     Status,
     allowed_before,
+    allowed_to_reopen,
     is_finished,
     move,
 )
@@ -92,3 +93,10 @@ def test_every_status_can_be_reached_and_every_way_ends() -> None:
 
 def test_only_a_submission_proved_not_sent_goes_back() -> None:
     assert allowed_before(Status.QUEUED) == {Status.SUBMITTING}
+
+
+@pytest.mark.parametrize("to", Status)
+def test_only_an_operator_reopens_and_only_what_failed(to: Status) -> None:
+    reopened = {Status.FAILED} if to in {Status.QUEUED, Status.IN_QUEUE} else set()
+    assert allowed_to_reopen(to) == reopened
+    assert not allowed_before(to) & {status for status in Status if is_finished(status)}

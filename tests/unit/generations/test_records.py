@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generations.lifecycle import DeliveryStatus, Status
@@ -120,6 +120,7 @@ def test_any_error_survives(message: str, code: ErrorCode) -> None:
     assert read_error(write_field("error", error)) == error
 
 
+@settings(max_examples=20)
 @given(
     new=st.builds(
         NewGeneration,

@@ -1,59 +1,13 @@
-"""The doctor's judgement of a server, from what the server says of itself."""
+"""The doctor's own judgements; those of a server are in ``generations/durability.py``."""
 
-from typing import Any
-
-import pytest
-
-from ops.doctor import Level, judge_server, judge_version
-
-VALKEY = {"redis_version": "7.2.4", "valkey_version": "9.1.2"}
-DURABLE = {**VALKEY, "aof_enabled": 1, "maxmemory_policy": "noeviction"}
-
-
-def problems(facts: dict[str, Any], fsync: str | None = "always", latency: float = 0.2) -> set[str]:
-    """The checks that are not well."""
-    findings = judge_server(facts, fsync, latency)
-    assert all(finding.advice for finding in findings if finding.level is not Level.OK)
-    return {finding.check for finding in findings if finding.level is Level.PROBLEM}
-
-
-def test_a_durable_server_is_well() -> None:
-    assert problems(DURABLE) == set()
-
-
-@pytest.mark.parametrize(
-    ("facts", "level"),
-    [
-        ({"redis_version": "7.2.0"}, Level.OK),
-        ({"redis_version": "8.0.1"}, Level.OK),
-        ({"redis_version": "7.0.15"}, Level.PROBLEM),
-        ({"redis_version": "6.2.14"}, Level.PROBLEM),
-        ({"redis_version": "7.2.4", "valkey_version": "8.0.1"}, Level.OK),
-        ({"redis_version": "7.2.4", "valkey_version": "7.2.8"}, Level.PROBLEM),
-        ({"redis_version": "7.2.4", "valkey_version": "10.0.0-rc1"}, Level.OK),
-    ],
-)
-def test_a_server_is_judged_by_its_own_version(facts: dict[str, str], level: Level) -> None:
-    assert judge_version(facts).level is level
-
-
-@pytest.mark.parametrize(
-    ("change", "check"),
-    [
-        ({"aof_enabled": 0}, "appendonly"),
-        ({"aof_last_write_status": "err"}, "appendonly"),
-        ({"maxmemory_policy": "allkeys-lru"}, "maxmemory-policy"),
-    ],
-)
-def test_what_loses_generations_is_a_problem(change: dict[str, Any], check: str) -> None:
-    assert problems({**DURABLE, **change}) == {check}
-
-
-def test_a_lazy_fsync_is_a_problem_and_an_unknown_one_a_warning() -> None:
-    assert problems(DURABLE, fsync="everysec") == {"appendfsync"}
-    assert problems(DURABLE, fsync=None) == set()
+from generations.durability import Level
+from ops.doctor import judge_latency
 
 
 def test_a_distant_server_is_a_warning() -> None:
-    (latency,) = (f for f in judge_server(DURABLE, "always", 40.0) if f.check == "latency")
-    assert (latency.level, latency.says) == (Level.WARNING, "40.0 ms a round trip")
+    finding = judge_latency(40.0)
+    assert (finding.level, finding.says) == (Level.WARNING, "40.0 ms a round trip")
+
+
+def test_a_near_server_is_well() -> None:
+    assert judge_latency(0.4).level is Level.OK

@@ -1,0 +1,209 @@
+"""What keeps one bad record, a lost entry or an absent RunComfy from doing more harm."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from generations.connection import key
+from generations.due import (
+    BREAKER_FAILURES,
+    POISON_TAKES,
+    PROBE_INTERVAL,
+    Audited,
+    DueIndex,
+    due_key,
+)
+from generations.lifecycle import DeliveryStatus, Status
+from generations.model import ErrorCode, Generation
+from generations.steps import Due, Lane, Step, fail
+from generations.store import GenerationStore
+from tests.builders import ENDPOINT
+from tests.integration.claiming import (
+    LONG,
+    accept,
+    accept_many,
+    bring_to,
+    claim,
+    due_times,
+    hold,
+    now_ms,
+    settled,
+    take,
+    take_delivery,
+)
+
+AT_ONCE = timedelta()
+SOON = timedelta(seconds=60)
+
+
+async def claimed_now(due: DueIndex, lane: Lane) -> int:
+    return len(await due.claim({lane: 9}, lease=LONG))
+
+
+async def open_breaker(due: DueIndex) -> None:
+    await due.report(answered=False, failures=BREAKER_FAILURES)
+
+
+async def test_while_runcomfy_is_silent_one_call_at_a_time_is_let_through(
+    store: GenerationStore, due: DueIndex
+) -> None:
+    await accept_many(store, 4)
+    await due.report(answered=False, failures=BREAKER_FAILURES - 1)
+    assert len(await due.claim({Lane.SUBMISSIONS: 1}, lease=LONG)) == 1
+    await due.report(answered=False, failures=1)
+    probes = await asyncio.gather(*(claimed_now(due, Lane.SUBMISSIONS) for _ in range(8)))
+    assert sum(probes) == 1
+
+
+async def test_one_answer_lets_everything_through_again(
+    store: GenerationStore, due: DueIndex
+) -> None:
+    await accept_many(store, 3)
+    await open_breaker(due)
+    assert await claimed_now(due, Lane.SUBMISSIONS) == 1
+    assert await claimed_now(due, Lane.SUBMISSIONS) == 0
+    await due.report(answered=True, failures=3)
+    assert await claimed_now(due, Lane.SUBMISSIONS) == 2
+
+
+async def test_the_next_probe_comes_after_its_interval(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    await accept_many(store, 2)
+    await open_breaker(due)
+    before = await now_ms(store_redis)
+    await claimed_now(due, Lane.SUBMISSIONS)
+    probe_at = int(str(await store_redis.hget(key("breaker"), "probe_at")))
+    interval_ms = round(PROBE_INTERVAL.total_seconds() * 1000)
+    assert before + interval_ms <= probe_at <= await now_ms(store_redis) + interval_ms
+
+
+async def test_deliveries_do_not_wait_for_runcomfy(store: GenerationStore, due: DueIndex) -> None:
+    for _ in range(3):
+        await store.cancel(await accept(store, webhook=ENDPOINT))
+    await open_breaker(due)
+    assert await claimed_now(due, Lane.DELIVERIES) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "lane"),
+    [(Status.QUEUED, Lane.SUBMISSIONS), (Status.IN_QUEUE, Lane.POLLS)],
+)
+async def test_what_fell_out_of_its_lane_is_put_back(
+    status: Status, lane: Lane, store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await accept(store)
+    if status is not Status.QUEUED:
+        await bring_to(due, status)
+    assert await due.audit(submitting=SOON) == Audited(looked_at=1)
+    await store_redis.delete(due_key(lane))
+    assert await due.audit(submitting=SOON) == Audited(looked_at=1, put_back=1)
+    assert (await claim(due, lane)).id == generation.id
+
+
+async def test_what_may_be_being_submitted_is_left_alone_for_its_time(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await accept(store)
+    await bring_to(due, Status.SUBMITTING)
+    await store_redis.delete(due_key(Lane.SUBMISSIONS))
+    before = await now_ms(store_redis)
+    await due.audit(submitting=SOON)
+    assert (await due_times(store_redis, generation.id))[Lane.SUBMISSIONS] >= before + 60_000
+
+
+async def test_deliveries_are_audited_too_and_what_is_finished_is_not(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    await store.cancel(await accept(store, webhook=ENDPOINT))
+    await store_redis.delete(due_key(Lane.DELIVERIES))
+    assert await due.audit(submitting=SOON) == Audited(looked_at=1, put_back=1)
+    held, _ = await take_delivery(due)
+    await settled(due, held, Step(due=None, to=DeliveryStatus.DELIVERED))
+    assert await due.audit(submitting=SOON) == Audited()
+
+
+async def test_ids_without_a_record_are_forgotten(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    gone, _ = await accept_many(store, 2)
+    await store_redis.delete(key(gone.id))
+    assert await due.audit(submitting=SOON) == Audited(looked_at=2, forgotten=1)
+    assert await due.audit(submitting=SOON) == Audited(looked_at=1)
+
+
+async def test_a_turn_is_taken_by_one(due: DueIndex, redis_url: str) -> None:
+    assert redis_url
+    turns = await asyncio.gather(*(due.is_my_turn("audit", interval=LONG) for _ in range(8)))
+    assert turns.count(True) == 1
+    assert await due.is_my_turn("else", interval=LONG)
+
+
+async def test_what_brings_its_workers_down_is_set_aside_and_told(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await accept(store, webhook=ENDPOINT)
+    for _ in range(POISON_TAKES):
+        await take(due, await claim(due, Lane.SUBMISSIONS))
+        await store_redis.zadd(due_key(Lane.SUBMISSIONS), {generation.id: 1})
+    claimed = await claim(due, Lane.SUBMISSIONS)
+    assert await due.take_generations([claimed], lease=LONG) == []
+    found = await store.find(generation.id)
+    assert found.status is Status.FAILED
+    assert found.error is not None
+    assert found.error.code is ErrorCode.INTERNAL
+    (delivery,) = await store.find_deliveries(found)
+    assert delivery.event_type == "generation.failed"
+    assert await due_times(store_redis, generation.id) == {}
+
+
+async def test_a_settle_in_between_shows_that_a_record_is_sound(
+    store: GenerationStore, due: DueIndex
+) -> None:
+    await accept(store)
+    for _ in range(POISON_TAKES + 2):
+        held, _ = await hold(due, Lane.SUBMISSIONS)
+        await settled(due, held, Step(due=Due(Lane.SUBMISSIONS)))
+
+
+async def uncertain(store: GenerationStore, due: DueIndex) -> Generation:
+    generation = await accept(store, webhook=ENDPOINT)
+    held = await bring_to(due, Status.SUBMITTING)
+    found = await store.find(generation.id)
+    await settled(due, held, fail(found, ErrorCode.SUBMISSION_UNCERTAIN, "Lost."))
+    return await store.find(generation.id)
+
+
+async def test_an_operator_may_submit_again_what_is_uncertain(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await uncertain(store, due)
+    answers = await asyncio.gather(*(store.resubmit(generation) for _ in range(4)))
+    assert answers.count(True) == 1
+    _, found = await hold(due, Lane.SUBMISSIONS)
+    assert (found.status, found.error) == (Status.QUEUED, None)
+    assert found.possible_duplicate_charge
+    assert await store_redis.pttl(key(generation.id)) == -1
+
+
+async def test_an_operator_may_go_on_with_what_runcomfy_has(
+    store: GenerationStore, due: DueIndex
+) -> None:
+    generation = await uncertain(store, due)
+    assert await store.adopt(generation, "rc-7")
+    _, found = await hold(due, Lane.POLLS)
+    assert (found.status, found.runcomfy_request_id) == (Status.IN_QUEUE, "rc-7")
+
+
+async def test_what_is_certain_is_not_reopened(store: GenerationStore, due: DueIndex) -> None:
+    queued = await accept(store)
+    assert not await store.resubmit(queued)
+    held = await bring_to(due, Status.IN_PROGRESS)
+    failed = fail(await store.find(queued.id), ErrorCode.GENERATION_FAILED, "No.")
+    await settled(due, held, failed)
+    found = await store.find(queued.id)
+    assert not await store.resubmit(found)
+    assert not await store.adopt(found, "rc-7")
+    assert await store.find(queued.id) == found

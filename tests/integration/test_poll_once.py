@@ -1,0 +1,168 @@
+"""One poll, from the claim to the settle: a real store, and a RunComfy of raw sockets."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from generations.lifecycle import Status
+from generations.model import Generation
+from generations.settings import WorkerSettings
+from generations.steps import Lane
+from tests.conftest import RedisServer
+from tests.integration.claiming import LONG, accept, bring_to, hold
+from tests.integration.raw_server import Behaviour, RawServer, close, hang, serving
+from worker.clients import Clients
+from worker.polling import poll_once
+
+#: Clients load certificates, which takes its time: those of the module serve all its tests.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class PlayedRunComfy:
+    """Answers by what a request's path ends with; without an answer, it behaves badly."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[str, Any]] = {}
+        self.otherwise: Behaviour = close
+        self.server: RawServer | None = None
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert self.server is not None
+        path = self.server.requests[-1].split(b" ")[1].decode()
+        what = path.rpartition("/")[2].partition("?")[0]
+        if what not in self.answers:
+            await self.otherwise(reader, writer)
+            return
+        status, said = self.answers[what]
+        body = json.dumps(said).encode()
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    def will_answer(self, answers: Mapping[str, tuple[str, Any]]) -> None:
+        self.answers = dict(answers)
+
+    @property
+    def asked(self) -> list[str]:
+        assert self.server is not None
+        return [request.split(b" ")[1].decode() for request in self.server.requests]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def runcomfy() -> AsyncIterator[PlayedRunComfy]:
+    played = PlayedRunComfy()
+    async with serving(played) as played.server:
+        yield played
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clients_of_all(
+    runcomfy: PlayedRunComfy, valkey_server: RedisServer
+) -> AsyncIterator[Clients]:
+    assert runcomfy.server is not None
+    settings = WorkerSettings.model_validate(
+        {
+            "redis_url": valkey_server.url(),
+            "runcomfy_api_token": "rc-token",
+            "runcomfy_model_api_base": runcomfy.server.url,
+            "poll_timeout": 0.5,
+        }
+    )
+    opened = await Clients.open(settings)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def clients(clients_of_all: Clients, runcomfy: PlayedRunComfy, redis_url: str) -> Clients:
+    """A worker's clients; nothing is on record, and RunComfy has no answer to anything."""
+    assert redis_url
+    assert runcomfy.server is not None
+    runcomfy.answers, runcomfy.otherwise = {}, close
+    runcomfy.server.begin(runcomfy)
+    return clients_of_all
+
+
+async def polled(clients: Clients, *, cancel: bool) -> Generation:
+    """A generation in RunComfy's queue after one poll, cancelled before it or not."""
+    store = clients.store
+    generation = await accept(store)
+    await bring_to(clients.due, Status.IN_QUEUE)
+    if cancel:
+        await store.cancel(await store.find(generation.id))
+    held, found = await hold(clients.due, Lane.POLLS)
+    await poll_once(held, found, clients)
+    return await store.find(generation.id)
+
+
+async def nothing_is_due(clients: Clients) -> bool:
+    return await clients.due.claim({Lane.POLLS: 1}, lease=LONG) == []
+
+
+COMPLETED = {
+    "status": ("200 OK", {"status": "completed"}),
+    "result": ("200 OK", {"status": "succeeded", "output": {"video": "https://a/1.mp4"}}),
+}
+WAITING = {"status": ("200 OK", {"status": "in_queue", "queue_position": 4})}
+
+
+async def test_a_poll_that_sees_the_end_settles_it(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer(COMPLETED)
+    found = await polled(clients, cancel=False)
+    assert found.status is Status.SUCCEEDED
+    assert found.output == {"video": "https://a/1.mp4"}
+    assert found.polls == 1
+
+
+async def test_a_poll_that_sees_a_queue_comes_back_later(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer(WAITING)
+    found = await polled(clients, cancel=False)
+    assert (found.status, found.queue_position, found.polls) == (Status.IN_QUEUE, 4, 1)
+    assert await nothing_is_due(clients)
+
+
+async def test_a_poll_without_an_answer_in_time_is_a_failure_and_comes_back_later(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.otherwise = hang
+    found = await polled(clients, cancel=False)
+    assert (found.failures, found.polls) == (1, 0)
+    assert found.status is Status.IN_QUEUE
+    assert await nothing_is_due(clients)
+
+
+async def test_a_cancel_is_asked_for_once_and_its_word_kept(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer({"cancel": ("200 OK", {"outcome": "cancelled"})})
+    found = await polled(clients, cancel=True)
+    assert (found.status, found.cancel_outcome) == (Status.CANCELLED, "cancelled")
+    assert runcomfy.asked == ["/requests/rc-1/cancel"]
+
+
+@pytest.mark.parametrize("status", ["500 Internal", "403 Forbidden", "302 Found"])
+async def test_a_cancel_that_fails_for_ever_does_not_hide_the_end(
+    status: str, runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer({"cancel": (status, {"message": "No."}), **COMPLETED})
+    found = await polled(clients, cancel=True)
+    assert found.status is Status.SUCCEEDED
+    assert found.cancel_outcome is None
+
+
+@pytest.mark.parametrize("answers", [{}, WAITING, {"cancel": ("429 Too Many", {}), **WAITING}])
+async def test_a_cancel_without_an_answer_is_asked_for_again_but_not_at_once(
+    answers: dict[str, tuple[str, Any]],
+    runcomfy: PlayedRunComfy,
+    clients: Clients,
+) -> None:
+    runcomfy.will_answer(answers)
+    found = await polled(clients, cancel=True)
+    assert found.is_cancel_pending
+    assert await nothing_is_due(clients)
