@@ -43,6 +43,8 @@ BAD_TOKEN: Final = frozenset({"400004", "401001"})
 UNKNOWN_REQUEST: Final = "404001"
 #: How a service says that a request cannot be cancelled (any more); a later poll says why.
 REFUSED_CANCEL: Final = frozenset({400, 405, 409, 410, 422})
+#: Where the sentence of a refusal may be, the best first.
+MESSAGES: Final = ("error_message", "message", "error")
 LONGEST_MESSAGE: Final = 500
 LONGEST_ID: Final = 200
 
@@ -210,10 +212,12 @@ def _error_code(answer: Answer, body: Mapping[str, Any]) -> str | None:
 
 
 def _message(answer: Answer, body: Mapping[str, Any]) -> str:
-    for name in ("error_message", "message", "error", "detail"):
-        if body.get(name):
-            return _text(body[name])
-    return f"HTTP {answer.status_code} without a message."
+    said = next((_text(body[name]) for name in MESSAGES if body.get(name)), "")
+    detail = body.get("detail")
+    # A list names the fields at fault; a text says no more than the message does.
+    if detail and (not said or isinstance(detail, list)):
+        said = f"{said}: {_text(detail)}" if said else _text(detail)
+    return said[:LONGEST_MESSAGE] or f"HTTP {answer.status_code} without a message."
 
 
 def _failure(body: Mapping[str, Any]) -> str:

@@ -162,6 +162,10 @@ LOC = ["body", "duration"]
             },
             "duration: too short; ratio.0: ?",
         ),
+        (
+            {"error_message": "not valid", "detail": [{"loc": LOC, "msg": "too short"}]},
+            "not valid: duration: too short",
+        ),
         ({"detail": [{"loc": None, "msg": "too short"}]}, "too short"),
         ({"detail": [{"loc": "prompt", "msg": "too long"}]}, "prompt: too long"),
         ({"detail": [{"loc": 7, "msg": "odd"}]}, "7: odd"),
