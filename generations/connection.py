@@ -7,7 +7,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError, ResponseError
@@ -29,6 +29,18 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+class BlockingSentinelPool(SentinelConnectionPool, BlockingConnectionPool):
+    """As for one server: whoever finds every connection in use waits for one.
+
+    redis-py's own pool for Sentinels raises instead, and leaves those to the Sentinels open.
+    """
+
+    async def aclose(self) -> None:
+        """Close every connection, those to the Sentinels too."""
+        await super().aclose()
+        await self.sentinel_manager.aclose()
+
+
 def connect(url: str, *, max_connections: int = 64) -> Redis:
     """A client for a URL (``servers.py``). Nothing is sent until the first command."""
     options: dict[str, Any] = {
@@ -39,15 +51,20 @@ def connect(url: str, *, max_connections: int = 64) -> Redis:
         "health_check_interval": 15,
         "retry": Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), RETRIES),
     }
+    limits: dict[str, Any] = {"max_connections": max_connections, "timeout": COMMAND_TIMEOUT}
     behind = SentinelUrl.parse(url)
     if behind is not None:
         sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
-            behind.sentinels, password=behind.password, **options
+            behind.sentinels, username=behind.username, password=behind.password, **options
         )
-        return cast("Redis", sentinel.master_for(behind.master, db=behind.database))
-    pool = BlockingConnectionPool.from_url(
-        url, max_connections=max_connections, timeout=COMMAND_TIMEOUT, **options
-    )
+        client = sentinel.master_for(
+            behind.master,
+            connection_pool_class=BlockingSentinelPool,
+            db=behind.database,
+            **limits,
+        )
+        return cast("Redis", client)
+    pool = BlockingConnectionPool.from_url(url, **limits, **options)
     return Redis.from_pool(pool)
 
 

@@ -25,13 +25,16 @@ class Leases:
     @classmethod
     def derive(cls, settings: WorkerSettings) -> "Leases":
         """From the timeouts of the calls that the actions make."""
-        return cls(
-            {
-                Lane.SUBMISSIONS: settings.submit_timeout + MARGIN,
-                Lane.POLLS: settings.poll_timeout + MARGIN,
-                Lane.DELIVERIES: settings.attempt_timeout + MARGIN,
-            }
-        )
+        calls = {
+            Lane.SUBMISSIONS: settings.submit_timeout,
+            Lane.POLLS: settings.poll_timeout,
+            Lane.DELIVERIES: settings.attempt_timeout,
+        }
+        leases = cls({lane: call + MARGIN for lane, call in calls.items()})
+        for lane, call in calls.items():
+            # A lease that ended first would have two workers act on one record at once.
+            assert call < leases.budgets[lane] < leases.lease(lane)  # noqa: S101  # Ours to keep.
+        return leases
 
     def lease(self, lane: Lane) -> timedelta:
         """How long a claim of a lane holds once a task has taken it."""

