@@ -127,6 +127,8 @@ def host_of(url: str) -> str:
     host = plain.lower().rstrip(".")
     if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc:
         raise InvalidWebhook
+    if "%" in host and ":" not in host:  # Only an IPv6 address has one, before its scope.
+        raise InvalidWebhook
     return host
 
 

@@ -21,6 +21,9 @@ PREFIX: Final = "darkroom:"
 #: Seconds that one command may take before the server counts as gone.
 COMMAND_TIMEOUT: Final = 3.0
 CONNECT_TIMEOUT: Final = 2.0
+#: In uvloop's RuntimeError for a connection that closed while it was being opened, which
+#: redis-py lets through.
+CLOSED: Final = "the handler is closed"
 #: Every script may be asked for again after a lost answer (see the scripts), so a
 #: connection that the server closed costs a few milliseconds and not an error.
 RETRIES: Final = 2
@@ -97,6 +100,10 @@ def reaching_store(call: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[
             return await call(*args, **kwargs)
         except (RedisError, OSError) as exc:
             # The class alone: a message may hold the server's address.
+            raise StoreUnavailable from exc
+        except RuntimeError as exc:
+            if CLOSED not in str(exc):
+                raise
             raise StoreUnavailable from exc
 
     return guarded

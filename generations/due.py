@@ -29,6 +29,7 @@ from generations.model import Delivery, ErrorCode, Generation, GenerationError
 from generations.records import (
     Fields,
     dump_json,
+    in_ms,
     read_delivery,
     read_generation,
     write_attempt,
@@ -117,10 +118,10 @@ class DueIndex:
         found = await self._claim(
             keys=[BREAKER, *(due_key(lane) for lane in lanes)],
             args=[
-                _ms(lease),
+                in_ms(lease),
                 PREFIX,
                 BREAKER_FAILURES,
-                _ms(PROBE_INTERVAL),
+                in_ms(PROBE_INTERVAL),
                 *(part for lane, n in limits.items() for part in (n, int(lane in UPSTREAM))),
             ],
         )
@@ -151,7 +152,7 @@ class DueIndex:
         fence = _new_fence()
         found = await self._take(
             keys=[due_key(claims[0].lane), *(key(claim.id) for claim in claims)],
-            args=[_ms(lease), fence, *(v for claim in claims for v in (claim.id, claim.fence))],
+            args=[in_ms(lease), fence, *(v for claim in claims for v in (claim.id, claim.fence))],
         )
         taken: list[tuple[Claim, _R]] = []
         for claim, flat in zip(claims, found, strict=True):
@@ -236,9 +237,9 @@ class DueIndex:
         if step.to:
             written["to"] = step.to
             if is_finished(step.to):
-                written["keep_ms"] = _ms(self._keep)
+                written["keep_ms"] = in_ms(self._keep)
         if step.due:
-            written["due_ms"] = _ms(step.due.delay)
+            written["due_ms"] = in_ms(step.due.delay)
         if step.cancel_known:
             written["cancel_known"] = True
         if step.tell:
@@ -264,7 +265,7 @@ class DueIndex:
         while True:
             cursor, looked_at, put_back, forgotten = await self._audit(
                 keys=[UNFINISHED, *(due_key(lane) for lane in Lane)],
-                args=[cursor, AUDIT_PAGE, PREFIX, DELIVERY, _ms(submitting)],
+                args=[cursor, AUDIT_PAGE, PREFIX, DELIVERY, in_ms(submitting)],
             )
             total = Audited(
                 total.looked_at + looked_at,
@@ -277,7 +278,7 @@ class DueIndex:
     @reaching_store
     async def is_my_turn(self, name: str, *, interval: timedelta) -> bool:
         """Whether nobody did the named thing within the interval; if so, it counts as done."""
-        return bool(await self._redis.set(key(f"turn:{name}"), "1", nx=True, px=_ms(interval)))
+        return bool(await self._redis.set(key(f"turn:{name}"), "1", nx=True, px=in_ms(interval)))
 
     @reaching_store
     async def place_in_line(self, generation_id: str, created_ms: int) -> int:
@@ -325,7 +326,3 @@ def _fields(flat: Sequence[str] | Mapping[str, str]) -> Fields:
     if isinstance(flat, Mapping):
         return flat
     return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _ms(wait: timedelta) -> int:
-    return round(wait / timedelta(milliseconds=1))

@@ -7,7 +7,7 @@ DarkroomError
 ├─ Transient               try again; carries ``retry_after``
 │    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable · StoreUnavailable
 ├─ Permanent               trying again cannot help
-│    RunComfyRejected · EndpointGone
+│    RunComfyRejected
 ├─ SubmissionUncertain     sent, answer lost: submitting again may cost money twice
 └─ IllegalMove             our bug: traceback and alarm
 
@@ -134,12 +134,6 @@ class RunComfyRejected(Permanent):
         super().__init__(message)
         #: The account has no money left; the input may be fine.
         self.no_balance = no_balance
-
-
-class EndpointGone(Permanent):
-    """The endpoint answered 410: it wants no more callbacks."""
-
-    code = "endpoint_gone"
 
 
 class SubmissionUncertain(DarkroomError):

@@ -7,7 +7,7 @@ milliseconds since 1970 (UTC), an empty string for None.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from generations.lifecycle import DeliveryStatus, Status
@@ -35,6 +35,11 @@ def from_ms(ms: int | str) -> datetime:
 def to_ms(at: datetime) -> int:
     """Milliseconds since 1970."""
     return round(at.timestamp() * 1000)
+
+
+def in_ms(wait: timedelta) -> int:
+    """A wait in milliseconds, as the scripts take it."""
+    return round(wait / timedelta(milliseconds=1))
 
 
 def dump_json(value: Any) -> str:

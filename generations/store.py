@@ -20,6 +20,7 @@ from generations.records import (
     Fields,
     as_accepted,
     dump_json,
+    in_ms,
     read_delivery,
     read_generation,
     to_ms,
@@ -64,7 +65,7 @@ class GenerationStore:
             IdempotencyConflict: the key was used before for something else.
         """
         fields = write_new_generation(new)
-        deadline = _ms(new.deadline or self._deadline)
+        deadline = in_ms(new.deadline or self._deadline)
         keys = [
             key(new.id),
             due_key(Lane.SUBMISSIONS),
@@ -79,9 +80,9 @@ class GenerationStore:
             args=[
                 new.id,
                 deadline,
-                _ms(LONGEST_DEADLINE + self._keep),
+                in_ms(LONGEST_DEADLINE + self._keep),
                 _fingerprint(fields, deadline),
-                _ms(IDEMPOTENCY_KEPT),
+                in_ms(IDEMPOTENCY_KEPT),
                 *(part for pair in fields.items() for part in pair),
             ],
         )
@@ -219,7 +220,3 @@ def _fingerprint(fields: Fields, deadline_ms: int) -> str:
 
 def _origin_index(origin: str) -> str:
     return f"{INDEX}:{origin}"
-
-
-def _ms(wait: timedelta) -> int:
-    return round(wait / timedelta(milliseconds=1))

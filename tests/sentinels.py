@@ -41,9 +41,13 @@ class Sentinels:
         """What a program is given instead of a server's own URL."""
         return f"sentinel://{HOST}:{self._ports['sentinel']}/0?master={MASTER}"
 
-    def start_primary(self) -> Program:
+    def start_primary(self) -> None:
         """A primary of its own, for a test that has none yet."""
-        return self._server("primary")
+        self._primary = self._server("primary")
+
+    def kill_primary(self) -> None:
+        """SIGKILL to the primary that was started here."""
+        self._primary.kill()
 
     def watch(self, primary_port: int | None = None) -> None:
         """Give the primary a replica and a Sentinel; come back when both know each other."""
@@ -75,7 +79,7 @@ class Sentinels:
     def connections(self) -> int:
         """How many clients the primary has, the one that asks not counted."""
         with _client(self._primary_port) as primary:
-            return sum(c["flags"] == "N" for c in primary.client_list()) - 1
+            return [c["flags"] for c in primary.client_list()].count("N") - 1
 
     def logs(self) -> str:
         """The last lines of each program."""

@@ -77,11 +77,12 @@ def configuration() -> dict[str, Any]:
             "socket_keepalive": True,
             "health_check_interval": 10,
             "max_connections": CHUNKS_AT_ONCE + 8,
-            # Messages are hints, and acknowledged as soon as they are taken; what a killed
-            # worker left un-acknowledged is claimed again long before this.
-            "visibility_timeout": 120,
+            # Messages are hints: what a killed worker had taken is claimed again when its lease
+            # ends, so nobody keeps account of it in Redis. An acknowledgement that has to reach
+            # a broker which is gone ends a worker of Celery 5.7.0.
+            "ack_emulation": False,
         },
-        "task_queues": [Queue(lane) for lane in Lane],
+        "task_queues": [Queue(lane, routing_key=lane) for lane in Lane],
         "task_routes": {name: {"queue": lane} for lane, name in TASK_NAMES.items()},
         "task_serializer": "json",
         "accept_content": ["json"],

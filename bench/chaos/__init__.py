@@ -32,6 +32,7 @@ replays                submissions that the origin sent again although it had an
 replays_differing      of these, those that were answered with another id
 refused                submissions that were answered with what no retry helps against
 client_retries         submissions sent again for want of an answer (none, or a 5xx)
+gateway_broke          of these, after an answer 5xx that was not 503: a fault of the gateway's
 submissions            entries in the simulator's ledger
 kills, redis_kills     processes that were killed: workers and gateway, and Redis
 deaths                 how parts ended, and how often, kills included

@@ -18,6 +18,8 @@ class Submission:
     accepted_at: float | None = None
     #: Sent again for want of an answer.
     retries: int = 0
+    #: Of these, after an answer that says that the gateway broke.
+    broke: int = 0
     #: What it was answered with when it was sent again in spite of an answer.
     replayed_ids: list[str] = field(default_factory=list)
     #: The status of an answer that no retry helps against.

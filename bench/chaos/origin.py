@@ -76,6 +76,8 @@ class ChaosOrigin:
                 submission.refused = status
                 return None
             submission.retries += 1
+            # 503 is what it says when Redis is away.
+            submission.broke += status not in {0, 503}
             await asyncio.sleep(wait * self._random.uniform(0.5, 1.5))
             wait = min(wait * 2, LONGEST_WAIT)
 

@@ -30,6 +30,7 @@ SHOWN: Final = (
     "uncertain_paid",
     "callbacks_duplicate",
     "client_retries",
+    "gateway_broke",
     "replays",
     "kills",
     "redis_kills",

@@ -30,6 +30,7 @@ class Compared:
     replays_differing: int
     refused: int
     client_retries: int
+    gateway_broke: int
     submissions: int
 
     @property
@@ -76,6 +77,7 @@ def compare(evidence: Evidence) -> Compared:
         replays_differing=sum(i != s.generation_id for s in asked for i in s.replayed_ids),
         refused=sum(s.refused is not None for s in asked),
         client_retries=sum(s.retries for s in asked),
+        gateway_broke=sum(s.broke for s in asked),
         submissions=len(evidence.ledger),
     )
 

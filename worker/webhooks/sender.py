@@ -68,7 +68,7 @@ class CallbackSender:
             raise EndpointUnavailable("The endpoint did not answer in time.") from exc
         except FAILURES as exc:
             raise EndpointUnavailable(
-                f"The endpoint could not be reached ({type(exc).__name__})."
+                f"The endpoint could not be reached ({type(exc.__cause__ or exc).__name__})."
             ) from exc
 
     async def close(self) -> None:

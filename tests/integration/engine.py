@@ -1,0 +1,189 @@
+"""The engine under test, as gateways and workers use it.
+
+Every method does one thing to the real scripts on a real server, and compares what came of it
+with what must.
+"""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from generations.connection import key
+from generations.due import POISON_TAKES, Claim, due_key
+from generations.errors import IdempotencyConflict
+from generations.ids import DELIVERY, GENERATION
+from generations.lifecycle import AnyStatus, DeliveryStatus, Status, allowed_before
+from generations.model import Generation, NewGeneration
+from generations.steps import Due, Lane, Step
+from tests.integration.claiming import LONG
+from tests.integration.engine_known import Asked, Known
+from tests.integration.engine_work import Answer, Held, decide
+from tests.integration.engine_world import (
+    World,
+)
+
+LONG_MS: Final = round(LONG.total_seconds() * 1000)
+
+
+class Engine(Known):
+    """What gateways and workers do."""
+
+    async def accept(self, new: NewGeneration, idempotency_key: str | None) -> str | None:
+        """Accept; the id of what is new."""
+        used = self._keys.get(idempotency_key or "")
+        if used is None:
+            accepted = await self._store.accept(new, idempotency_key=idempotency_key)
+            self._new[new.id], self._accepted[new.id] = new, accepted
+            self._live[new.id] = "1"
+            if idempotency_key:
+                self._keys[idempotency_key] = new
+            return new.id
+        if replace(new, id=used.id) == used:
+            assert (await self._store.accept(new, idempotency_key=idempotency_key)).id == used.id
+        else:
+            with pytest.raises(IdempotencyConflict):
+                await self._store.accept(new, idempotency_key=idempotency_key)
+        await self._nothing_changed()
+        return None
+
+    async def accept_again(self, generation_id: str) -> None:
+        """The answer was lost, so the gateway asks again."""
+        again = await self._store.accept(self._new[generation_id])
+        assert again == self._accepted[generation_id]
+        await self._nothing_changed()
+
+    async def claim(self, lane: Lane) -> list[Claim]:
+        """Claim all that is due in a lane, in the order of acceptance."""
+        claims = await self._due.claim({lane: 100}, lease=LONG)
+        due = sorted(i for i, at in self.world.lane(lane).items() if at <= self.world.now)
+        assert sorted(claim.id for claim in claims) == due
+        after = await World.read(self._redis)
+        for claim in claims:
+            self._hold(claim)
+            assert self.world.now + LONG_MS <= after.lane(lane)[claim.id] <= after.now + LONG_MS
+        return sorted(claims, key=lambda claim: self._age(claim.id))
+
+    async def take(self, claim: Claim) -> Held | None:
+        """Make a claim one's own; None where it is lost, or the record set aside."""
+        take: Any = self._due.take_generations
+        if claim.lane is Lane.DELIVERIES:
+            take = self._due.take_deliveries
+        taken = await take([claim], lease=LONG)
+        if not self._is_live(claim):
+            assert taken == []
+            await self._nothing_changed()
+            return None
+        self._takes[claim.id] += 1
+        if self._takes[claim.id] > POISON_TAKES:
+            assert taken == []
+            await self._was_set_aside(claim)
+            return None
+        ((mine, record),) = taken
+        self._hold(mine)
+        return Held(mine, record, claim.fence)
+
+    async def _was_set_aside(self, claim: Claim) -> None:
+        record = (await World.read(self._redis)).record(claim.id)
+        assert record["status"] in {"failed", "exhausted"}
+        self._live[claim.id] = record["fence"]
+        self._takes[claim.id] = 0
+        self._lost.discard(claim.id)
+
+    async def pick_up(self) -> list[Held]:
+        """Claim and take all that is due, in every lane."""
+        held = []
+        for lane in Lane:
+            for claim in await self.claim(lane):
+                await self.check()
+                held.append(await self.take(claim))
+            await self.check()
+        return [taken for taken in held if taken is not None]
+
+    async def take_again(self, held: Held) -> None:
+        """The answer to a take was lost, so the very same is asked for again."""
+        claim = held.claim
+        (found,) = await self._take_script(
+            keys=[due_key(claim.lane), key(claim.id)],
+            args=[60_000, claim.fence, claim.id, held.taken_by],
+        )
+        assert bool(found) == self._is_live(claim)
+        if not found:
+            await self._nothing_changed()
+            return
+        world = await World.read(self._redis)
+        for prefix in (GENERATION, DELIVERY):
+            assert world.records(prefix) == self.world.records(prefix)
+        return
+
+    async def work(self, held: Held, answer: Answer, *, later: bool) -> Held | None:
+        """Act on what is held, and settle; what is held after an intent."""
+        claim = held.claim
+        if held.is_sent:
+            # One submission has one answer, however often its worker tries to note it.
+            answer = self._answers[claim.id].setdefault(claim.fence, answer)
+        owner = claim.id if isinstance(held.record, Generation) else held.record.generation_id
+        generation = await self._store.find(owner)
+        step = decide(held, answer, generation=generation, later=later)
+        mine = await self._settle(claim, step)
+        if mine is None or step.to is not Status.SUBMITTING:
+            return None
+        self._intents[claim.id] += 1
+        return replace(held, claim=mine, is_sent=True)
+
+    async def give_back(self, held: Held) -> None:
+        """The worker stops."""
+        await self._settle(held.claim, Step(due=Due(held.claim.lane)))
+
+    async def _settle(self, claim: Claim, step: Step) -> Claim | None:
+        fence = 1_000_000 * (len(self.asked) + 1)
+        asked = Asked(claim, step, str(fence))
+        outcome = await self._ask(asked)
+        if not self._is_live(claim):
+            assert outcome == "fenced"
+            await self._nothing_changed()
+            return None
+        assert outcome == "settled"
+        self.asked.append(asked)
+        self._takes[claim.id] = 0
+        self._counted[claim.id] += step.add.get("submissions", 0)
+        self._lost.discard(claim.id)
+        mine = replace(claim, fence=fence, lane=step.due.lane if step.due else claim.lane)
+        self._hold(mine)
+        await self._check_due(mine, step)
+        return mine
+
+    async def _check_due(self, mine: Claim, step: Step) -> None:
+        after = await World.read(self._redis)
+        record, at = after.record(mine.id), after.lane(mine.lane).get(mine.id)
+        if step.due is None:
+            assert at is None
+            return
+        is_wished = record.get("cancel_requested_at") and not record.get("cancel_outcome")
+        wait = round(step.due.delay.total_seconds() * 1000)
+        if is_wished and record["status"] != "submitting" and not step.cancel_known:
+            wait = 0  # A cancel that the holder knew nothing of is not kept waiting.
+        assert at is not None
+        assert self.world.now + wait <= at <= after.now + wait
+
+    async def settle_again(self, asked: Asked) -> None:
+        """The answer to a settle was lost, so the very same is asked for again."""
+        is_newest = self._live[asked.claim.id] == asked.next_fence
+        assert await self._ask(asked) == ("settled" if is_newest else "fenced")
+        await self._nothing_changed()
+
+    async def settle_illegally(self, held: Held, to: AnyStatus) -> bool:
+        """A step that the tables do not list; False where they do."""
+        known = Status if isinstance(to, Status) else DeliveryStatus
+        status = known(self.world.record(held.claim.id)["status"])
+        if status in allowed_before(to) | {to}:
+            return False
+        outcome = await self._ask(Asked(held.claim, Step(to=to, due=None), "7"))
+        assert outcome == ("refused" if self._is_live(held.claim) else "fenced")
+        await self._nothing_changed()
+        return True
+
+    async def _ask(self, asked: Asked) -> str:
+        guard = {"fence": str(asked.claim.fence), "next_fence": asked.next_fence}
+        outcome, _ = await self._due.apply(asked.claim.id, asked.claim.lane, asked.step, guard)
+        return outcome

@@ -1,0 +1,143 @@
+"""What happens to the engine beside its work: cancels, operators, faults, and the way out."""
+
+from itertools import count
+
+from generations.due import UNFINISHED, Audited, due_key
+from generations.ids import DELIVERY
+from generations.lifecycle import Status
+from generations.steps import Lane
+from generations.store import CancelAnswer
+from tests.integration.engine import Engine
+from tests.integration.engine_known import HOUR
+from tests.integration.engine_work import Answer, Held
+from tests.integration.engine_world import FINISHED, LANE_OF, World
+
+HOUR_MS = 3_600_000
+#: Rounds of work that are enough for anything.
+ROUNDS = 8
+
+
+class TroubledEngine(Engine):
+    """An engine that people and faults meddle with."""
+
+    async def cancel(self, generation_id: str, *, is_stale: bool) -> None:
+        """Cancel, seen as it is now or as it was accepted."""
+        status = self.world.record(generation_id)["status"]
+        seen = await self._store.find(generation_id)
+        if is_stale:
+            seen = self._accepted[generation_id]
+        answer = await self._store.cancel(seen)
+        if status == "queued":
+            assert answer is CancelAnswer.CANCELLED
+            self._live[generation_id] = "0"
+            self._takes[generation_id] = 0
+            self._lost.discard(generation_id)
+        elif status in FINISHED:
+            # To whoever still sees it queued, a cancel at once is answered as it was then.
+            was_at_once = seen.status is Status.QUEUED and self._live[generation_id] == "0"
+            expected = CancelAnswer.CANCELLED if was_at_once else CancelAnswer.FINISHED
+            assert answer is expected
+            await self._nothing_changed()
+        else:
+            assert answer is CancelAnswer.REQUESTED
+            await self._is_wished(generation_id, status)
+
+    async def _is_wished(self, generation_id: str, status: str) -> None:
+        world = await World.read(self._redis)
+        assert world.record(generation_id)["status"] == status
+        assert world.record(generation_id)["cancel_requested_at"]
+        due_at = world.lane(Lane.POLLS).get(generation_id)
+        assert due_at is None or due_at <= world.now
+
+    async def reopen(self, generation_id: str, *, is_adopted: bool) -> None:
+        """An operator submits an uncertain one again, or goes on with RunComfy's request."""
+        seen = await self._store.find(generation_id)
+        if is_adopted:
+            is_reopened = await self._store.adopt(seen, "rc-2")
+        else:
+            is_reopened = await self._store.resubmit(seen)
+        assert is_reopened == self.is_uncertain(generation_id)
+        if not is_reopened:
+            await self._nothing_changed()
+            return
+        world = await World.read(self._redis)
+        assert world.record(generation_id)["fence"] != self._live[generation_id]
+        self._live[generation_id] = world.record(generation_id)["fence"]
+        self._takes[generation_id] = 0
+        self._reopened.add(generation_id)
+        self._resubmitted[generation_id] += not is_adopted
+        return
+
+    async def lose_index(self) -> None:
+        """Every lane is deleted."""
+        await self._redis.delete(*map(due_key, Lane))
+        self._lost |= {record_id for lane in Lane for record_id in self.world.lane(lane)}
+
+    async def lose_entry(self, index: int) -> None:
+        """One entry of a lane is deleted."""
+        lane, record_id = self._entry(index)
+        await self._redis.zrem(due_key(lane), record_id)
+        self._lost.add(record_id)
+
+    async def audit(self) -> None:
+        """Everything that fell out is put back, and nothing else changes."""
+        unfinished = self.world.values.get(UNFINISHED, set())
+        missing = [i for i in unfinished if not self.world.lanes_of(i)]
+        found = await self._due.audit(submitting=HOUR)
+        assert found == Audited(looked_at=len(unfinished), put_back=len(missing))
+        self._lost.clear()
+        world = await World.read(self._redis)
+        for lane in Lane:
+            before, after = self.world.lane(lane), world.lane(lane)
+            assert {i: at for i, at in after.items() if i not in missing} == before
+        for record_id in missing:
+            status = world.record(record_id)["status"]
+            is_due = world.lane(LANE_OF[status])[record_id] <= world.now
+            # What may be being submitted right now is left alone for its time.
+            assert is_due == (status != "submitting")
+
+    async def jump(self, hours: int) -> None:
+        """Redis's clock jumps: everything is due that much earlier, or later."""
+        for lane in Lane:
+            for record_id, at in self.world.lane(lane).items():
+                await self._redis.zadd(due_key(lane), {record_id: at - hours * HOUR_MS})
+
+    async def end_lease(self, index: int) -> None:
+        """One entry is due now."""
+        lane, record_id = self._entry(index)
+        await self._redis.zadd(due_key(lane), {record_id: 1})
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether any lane has an entry."""
+        return any(self.world.lane(lane) for lane in Lane)
+
+    def _entry(self, index: int) -> tuple[Lane, str]:
+        entries = [(lane, i) for lane in Lane for i in sorted(self.world.lane(lane), key=self._age)]
+        return entries[index % len(entries)]
+
+    async def drain(self) -> None:
+        """Whatever was done to it: once the world is kind, everything ends and is told."""
+        for done in count():
+            assert done < ROUNDS, "work that does not end"
+            await self.jump(2)
+            await self.check()
+            await self.audit()
+            await self.check()
+            if UNFINISHED not in self.world.values:
+                break
+            for held in await self.pick_up():
+                await self._finish(held)
+        told = self.world.records(DELIVERY).values()
+        assert all(d["status"] in {"delivered", "exhausted", "superseded"} for d in told)
+        assert all(d["status"] != "superseded" for d in told if d["told"] in FINISHED)
+
+    async def _finish(self, held: Held | None) -> None:
+        while held is not None:
+            held = await self.work(held, Answer.GOOD, later=False)
+            await self.check()
+
+    def is_uncertain(self, generation_id: str) -> bool:
+        """Whether it failed, and nobody knows whether it was paid."""
+        error = self.world.record(generation_id).get("error", "")
+        return '"code":"submission_uncertain"' in error

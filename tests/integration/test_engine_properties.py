@@ -1,0 +1,53 @@
+"""Any sequence of work, crashes, duplicates and faults, against the real scripts.
+
+What is promised, and compared with every key after every step, is written out in
+``engine_world.py`` and ``engine_known.py``; ``engine.py`` and ``engine_troubles.py`` say what
+must come of each step.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generations.connection import connect
+from tests.conftest import RedisServer
+from tests.integration.engine_play import WEIGHTS, Play, Step
+from tests.integration.engine_work import Answer
+
+#: A database that no other test looks into.
+DATABASE: Final = 7
+STEPS: Final = st.lists(
+    st.builds(
+        Step,
+        do=st.sampled_from([act for act, weight in WEIGHTS.items() for _ in range(weight)]),
+        which=st.integers(0, 35),
+        answer=st.sampled_from([Answer.GOOD, Answer.GOOD, *Answer]),
+        is_so=st.booleans(),
+    ),
+    min_size=40,
+    max_size=80,
+)
+
+
+async def played(url: str, steps: Sequence[Step]) -> None:
+    """All steps in an empty database, every promise checked after each, and then the way out."""
+    redis = connect(url, max_connections=1)
+    try:
+        await redis.flushdb()
+        play = Play(redis)
+        for step in steps:
+            await play.act(step)
+        await play.engine.drain()
+    finally:
+        await redis.aclose()
+
+
+@settings(max_examples=30, deadline=None, database=None, derandomize=True)
+@given(steps=STEPS)
+def test_whatever_happens_nothing_is_lost_paid_twice_or_told_twice(
+    valkey_server: RedisServer, steps: list[Step]
+) -> None:
+    asyncio.run(played(valkey_server.url(DATABASE), steps))
