@@ -169,13 +169,13 @@ class DueIndex:
         if claim.lane is Lane.DELIVERIES:
             await self.settle(claim, Step(to=DeliveryStatus.EXHAUSTED, due=None))
             return
-        endpoint = fields.get("webhook")
+        endpoint, origin = fields.get("webhook"), fields.get("origin")
         error = GenerationError(ErrorCode.INTERNAL, SET_ASIDE)
         step = Step(
             to=Status.FAILED,
             due=None,
             set={"error": error, "set_aside": "1"},
-            tell=NewDelivery(endpoint, Status.FAILED, fields["origin"]) if endpoint else None,
+            tell=NewDelivery(endpoint, Status.FAILED, origin) if endpoint and origin else None,
         )
         await self.settle(claim, step)
 

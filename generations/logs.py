@@ -40,7 +40,9 @@ def configure_logs(level: str = "INFO") -> None:
 def _last_steps() -> list[Processor]:
     drop_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if sys.stderr.isatty():
-        return [drop_meta, structlog.dev.ConsoleRenderer()]
+        # Without the values of variables, which may be prompts or secrets.
+        plain = structlog.dev.plain_traceback
+        return [drop_meta, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     return [
         drop_meta,
         structlog.processors.format_exc_info,

@@ -202,7 +202,8 @@ def test_a_later_start_keeps_key_and_generations_and_may_be_killed(
     try:
         told = up.wait_until("Ctrl-C ends everything.")
         assert f"Bearer {description['api_key']}" in told
-        assert re.search(r"^worker .*ready\.", told, re.MULTILINE), "the logs are not shown"
+        ready = re.compile(r"^worker .*ready\.", re.MULTILINE)
+        eventually(lambda: ready.search(up.lines), "the logs are shown")
         listed = run("generations", "list", "--folder", str(folder), "--json")
         assert len(json.loads(listed.stdout)["generations"]) == 2
     finally:

@@ -17,7 +17,7 @@ from tests.integration.engine_troubles import TroubledEngine
 from tests.integration.engine_work import Answer, Held
 
 POLICIES: Final = (None, OnUncertain.RESUBMIT, OnUncertain.FAIL)
-#: How many generations are asked for at most: trouble comes from what happens to one.
+#: Trouble comes from what happens to one generation, so that few are enough.
 MOST: Final = 3
 KEYS: Final = (None, None, "one", "two")
 
@@ -97,7 +97,8 @@ class Play:
         elif step.do is Act.TAKE:
             await self._take(_pick(self._claims, step))
         elif step.do is Act.SETTLE_AGAIN:
-            await self._settle_again(step)
+            if asked := _pick(self.engine.asked, step):
+                await self.engine.settle_again(asked)
         else:
             await self._on_holder(step)
         await self.engine.check()
@@ -122,8 +123,7 @@ class Play:
 
     async def _accept(self, step: Step) -> None:
         self._accepts += 1
-        key = KEYS[step.which % len(KEYS)]
-        accepted = await self.engine.accept(self._new(step), key)
+        accepted = await self.engine.accept(self._new(step), KEYS[step.which % len(KEYS)])
         self._generations += [accepted] if accepted else []
 
     async def _pick_up(self, step: Step) -> None:
@@ -132,9 +132,8 @@ class Play:
         if step.is_so:
             await self.engine.jump(2)
             await self.engine.check()
-        held = await self.engine.pick_up()
-        self._held += held
-        self._busy += held
+        for held in await self.engine.pick_up():
+            self._holds(held)
         return None
 
     def _new(self, step: Step) -> NewGeneration:
@@ -167,15 +166,7 @@ class Play:
             await self.engine.lose_entry(step.which)
 
     async def _take(self, claim: Claim | None) -> None:
-        held = await self.engine.take(claim) if claim else None
-        if held is not None:
-            self._held.append(held)
-            self._busy.append(held)
-
-    async def _settle_again(self, step: Step) -> None:
-        asked = _pick(self.engine.asked, step)
-        if asked is not None:
-            await self.engine.settle_again(asked)
+        self._holds(await self.engine.take(claim) if claim else None)
 
     async def _on_holder(self, step: Step) -> None:
         held = _pick(self._busy if step.do is Act.GO_ON else self._held, step)
@@ -195,10 +186,12 @@ class Play:
 
     async def _work(self, held: Held, step: Step) -> None:
         self._busy = [other for other in self._busy if other is not held]
-        went_on = await self.engine.work(held, step.answer, later=step.is_so)
-        if went_on is not None:
-            self._held.append(went_on)
-            self._busy.append(went_on)
+        self._holds(await self.engine.work(held, step.answer, later=step.is_so))
+
+    def _holds(self, held: Held | None) -> None:
+        if held is not None:
+            self._held.append(held)
+            self._busy.append(held)
 
 
 def _pick(things: Sequence[_R], step: Step) -> _R | None:

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from generations.connection import key, load_script
 from generations.due import Claim, DueIndex, due_key
-from generations.lifecycle import DeliveryStatus, Status, allowed_before, is_finished
+from generations.lifecycle import DeliveryStatus, Status, is_finished
 from generations.model import Generation
 from generations.steps import Due, Lane, NewDelivery, Step, finish
 from generations.store import GenerationStore
@@ -105,24 +105,6 @@ async def test_a_claim_goes_on_in_the_lane_of_its_next_action(
     held = await settled(due, held, INTENDED)
     assert held.lane is Lane.SUBMISSIONS
     assert (await settled(due, held, SUBMITTED)).lane is Lane.POLLS
-
-
-@pytest.mark.parametrize("status", Status)
-@pytest.mark.parametrize("to", Status)
-async def test_a_move_that_the_table_does_not_list_is_refused(
-    status: Status, to: Status, store: GenerationStore, due: DueIndex, store_redis: Redis
-) -> None:
-    generation = await accept(store)
-    await store_redis.hset(key(generation.id), "status", status)
-    step = Step(to=to, due=Due(Lane.SUBMISSIONS), add={"polls": 1})
-    held, _ = await hold(due, Lane.SUBMISSIONS)
-    before = await store_redis.hgetall(key(generation.id))
-    if status in allowed_before(to) | {to}:
-        await settled(due, held, step)
-        assert (await store.find(generation.id)).status is to
-    else:
-        assert await due.settle(held, step) is None
-        assert await store_redis.hgetall(key(generation.id)) == before
 
 
 async def test_a_step_asked_for_again_after_a_lost_answer_is_recognised(
