@@ -128,6 +128,8 @@ async def _show_logs(folder: Folder, lines: Lines) -> None:
                 if log not in files:
                     files[log] = stack.enter_context(log.open(errors="replace"))
             for colour, (log, file) in zip(cycle(COLOURS), files.items(), strict=False):
+                if log.stat().st_size < file.tell():
+                    file.seek(0)  # Begun anew by a part that starts.
                 while line := file.readline():
                     lines.say(Text.assemble((_name(log.stem), colour), line.rstrip("\n")))
             await asyncio.sleep(LOG_INTERVAL)

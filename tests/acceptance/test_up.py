@@ -203,7 +203,7 @@ def test_a_later_start_keeps_key_and_generations_and_may_be_killed(
         told = up.wait_until("Ctrl-C ends everything.")
         assert f"Bearer {description['api_key']}" in told
         ready = re.compile(r"^worker .*ready\.", re.MULTILINE)
-        eventually(lambda: ready.search(up.lines), "the logs are shown")
+        eventually(lambda: ready.search(up.output + up.lines), "the logs are shown")
         listed = run("generations", "list", "--folder", str(folder), "--json")
         assert len(json.loads(listed.stdout)["generations"]) == 2
     finally:
