@@ -44,9 +44,16 @@ class Broker:
 
     def _control(self, command: str, lane: str, workers: int) -> None:
         control: Any = self._celery.control
-        said = control.broadcast(
-            command, arguments={"queue": lane}, reply=True, timeout=10, limit=workers
-        )
+        # A connection of its own: one from before may have died with the server.
+        with self._celery.connection_for_write() as connection:
+            said = control.broadcast(
+                command,
+                arguments={"queue": lane},
+                reply=True,
+                timeout=10,
+                limit=workers,
+                connection=connection,
+            )
         assert len(said) == workers, said
 
     def wait_for_message(self, lane: str, about: str) -> "Message":
