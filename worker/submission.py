@@ -93,6 +93,8 @@ async def _submit(generation: Generation, clients: Clients) -> Step:
     except asyncio.CancelledError:
         # The worker stops and can wait no longer.
         raise SubmissionUncertain(STOPPED) from None
+    # On the log before it is on record: if it never gets there, it can be adopted from here.
+    log.info("submission.accepted", runcomfy_request_id=request_id)
     return submitted(generation, request_id, draw=clients.draw())
 
 

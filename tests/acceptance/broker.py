@@ -91,15 +91,18 @@ class Broker:
         """Have the server keep every write waiting; reads go on."""
         self.redis.client_pause(60_000, all=False)
 
+    def wait_for_held_writes(self, count: int) -> None:
+        """Come back once so many steps wait for the pause to end."""
+        eventually(lambda: self._held_writes() >= count, f"{count} writes wait")
+
     def go_on_writing(self) -> None:
         """End the pause, once nobody waits whose connection was cut."""
-
-        def is_free() -> bool:
-            clients = self.redis.client_list()
-            return not any(c["cmd"] == "evalsha" and "b" in c["flags"] for c in clients)
-
-        eventually(is_free, "the writes that waited are gone")
+        eventually(lambda: not self._held_writes(), "the writes that waited are gone")
         self.redis.client_unpause()
+
+    def _held_writes(self) -> int:
+        clients = self.redis.client_list()
+        return sum(c["cmd"] == "evalsha" and "b" in c["flags"] for c in clients)
 
     def contents(self) -> str:
         """Everything in Celery's database, bodies in the clear."""

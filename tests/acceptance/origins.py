@@ -92,6 +92,15 @@ class OriginClient:
         finished = ("succeeded", "failed", "cancelled")
         return self.wait_until(generation_id, *finished, seconds=seconds)
 
+    def wait_until_delivered(self, generation_id: str) -> None:
+        """Come back once every delivery of it is on record as taken."""
+
+        def look() -> bool:
+            deliveries = self.record(generation_id)["deliveries"]
+            return all(delivery["status"] == "delivered" for delivery in deliveries)
+
+        eventually(look, f"{generation_id} is told")
+
     def call(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any
     ) -> httpx.Response:
