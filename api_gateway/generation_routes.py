@@ -46,6 +46,7 @@ async def _asked_for(origin: Caller, body: JsonObject) -> NewGeneration:
         webhook_intermediate_status=asked.webhook_intermediate_status,
         on_uncertain=asked.on_uncertain,
         deadline=asked.deadline,
+        metadata=asked.metadata,
     )
 
 

@@ -34,6 +34,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 INTERNAL: Final = "Something broke in the gateway and was logged; try again, or tell its operator."
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+#: Where pydantic means a name in an object, not the value that has it.
+NAME_ITSELF: Final = "[key]"
 NO_ROUTE: Final = "There is no such route; check the path and its spelling, /v1 included."
 INVALID_REQUEST: Final = "Some fields are not as they must be; errors names each and says why."
 
@@ -142,6 +144,8 @@ def _problem(status: int, code: str, detail: str) -> Problem:
 def _pointer(loc: Sequence[int | str]) -> str:
     """A JSON pointer into the body (RFC 6901, as a URI fragment); else "?" and the parameter."""
     place, *rest = (str(part) for part in loc)
+    if len(rest) > 2 and rest[-1] == NAME_ITSELF:
+        rest.pop()
     if place != "body":
         return f"?{'.'.join(rest)}"
     escaped = (part.replace("~", "~0").replace("/", "~1") for part in rest)

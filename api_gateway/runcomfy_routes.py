@@ -11,6 +11,7 @@ from api_gateway.acceptance import accept
 from api_gateway.auth import Caller
 from api_gateway.bodies import JsonObject
 from api_gateway.cancelling import cancel_once
+from api_gateway.metadata import METADATA_QUERY, QueryMetadata
 from api_gateway.openapi import INPUT_BODY, refusals
 from api_gateway.parts import OwnUrl, Wired
 from api_gateway.reading import Requested, queue_position_of
@@ -53,6 +54,7 @@ async def _asked_for(
     model_id: Annotated[str, Depends(_model_id)],
     input_: JsonObject,
     asked: Annotated[Asked, Query()],
+    metadata: QueryMetadata,
 ) -> NewGeneration:
     return NewGeneration(
         id=new_id(GENERATION),
@@ -63,6 +65,7 @@ async def _asked_for(
         webhook_intermediate_status=asked.webhook_intermediate_status,
         on_uncertain=asked.on_uncertain,
         deadline=asked.deadline,
+        metadata=metadata,
     )
 
 
@@ -70,7 +73,7 @@ async def _asked_for(
     "/models/{model_id:path}",
     operation_id="submit_request",
     summary="Submit a request",
-    openapi_extra=INPUT_BODY,
+    openapi_extra=INPUT_BODY | METADATA_QUERY,
     responses=refusals(
         InvalidBody,
         BodyTooLarge,

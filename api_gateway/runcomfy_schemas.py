@@ -41,6 +41,9 @@ class RequestResult(BaseModel):
     request_id: str
     model_id: str
     status: Literal["in_queue", "in_progress", "succeeded", "failed", "cancelled"]
+    metadata: dict[str, str] = Field(
+        default={}, description="What its caller noted on it; not RunComfy's, so only if given."
+    )
     input: dict[str, Any] = Field(default={}, description="What the model was given.")
     output: Any = Field(default=None, description="What it produced, if it succeeded.")
     error: ErrorBody | None = Field(default=None, description="Why it failed, if it did.")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from api_gateway.metadata import EXAMPLE, Metadata
 from api_gateway.submitting import WEBHOOK, Asked
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import Delivery, ErrorCode, Generation
@@ -65,6 +66,11 @@ class CreateGeneration(Asked):
 
     model: str = Field(description="RunComfy's model id, exactly as its catalog has it.")
     input: dict[str, Any] = Field(description="What the model takes: the fields of its schema.")
+    metadata: Metadata = Field(
+        default={},
+        description="Notes of the caller's own, text by name, told back wherever it is told.",
+        examples=[EXAMPLE],
+    )
 
 
 class Answer(BaseModel):
@@ -139,6 +145,7 @@ class GenerationBody(Answer):
     output: Any = Field(description="What it produced, as RunComfy gave it.")
     error: ErrorBody | None = Field(description="Why it failed.")
     cost: float | None = Field(description="US dollars, as RunComfy gave it.")
+    metadata: dict[str, str] = Field(description="What its caller noted on it.")
     webhook: str | None = Field(description="Who is told.")
     webhook_intermediate_status: bool = Field(
         description="Whether in_queue and in_progress are told too."

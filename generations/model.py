@@ -13,6 +13,8 @@ from generations.lifecycle import DeliveryStatus, Status, is_finished
 
 #: A JSON object as the origin or RunComfy wrote it.
 Json = Mapping[str, Any]
+#: What an origin noted for itself: text by name, told back wherever the generation is told.
+Metadata = Mapping[str, str]
 
 
 class ErrorCode(StrEnum):
@@ -65,6 +67,7 @@ class NewGeneration:
     on_uncertain: OnUncertain | None = None
     #: How long it may take from its acceptance; None takes the default.
     deadline: timedelta | None = None
+    metadata: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class Generation:
     cancel_outcome: str | None = None
     #: Whether it failed because working on it brought workers down again and again.
     is_set_aside: bool = False
+    metadata: Metadata = field(default_factory=dict)
     delivery_ids: tuple[str, ...] = ()
 
     @property

@@ -40,6 +40,9 @@ def error_body(error: GenerationError | None) -> dict[str, str] | None:
 def result_body(generation: Generation) -> dict[str, Any]:
     """RunComfy's result, at any time: before the end, the status is all there is."""
     body: dict[str, Any] = {"request_id": generation.id, "model_id": generation.model_id}
+    if generation.metadata:
+        # RunComfy has none: a client that gives none sees RunComfy's answer and no more.
+        body["metadata"] = dict(generation.metadata)
     if not generation.is_finished:
         return {**body, "status": shown_status(generation.status)}
     body |= {
@@ -72,5 +75,6 @@ def event_body(generation: Generation, delivery: Delivery) -> dict[str, Any]:
             "sequence": delivery.sequence,
             "submissions": generation.submissions,
             "possible_duplicate_charge": generation.possible_duplicate_charge,
+            "metadata": dict(generation.metadata),
         },
     }

@@ -17,6 +17,7 @@ from generations.model import (
     ErrorCode,
     Generation,
     GenerationError,
+    Metadata,
     Moment,
     NewGeneration,
     OnUncertain,
@@ -71,6 +72,9 @@ def write_field(name: str, value: Any) -> str:
 
 def write_new_generation(new: NewGeneration) -> dict[str, str]:
     """What the origin gave; the store adds status, instants and timeline."""
+    # Only what was given is written, so that what is asked for without metadata has the
+    # fingerprint that it had before there was any.
+    noted = {"metadata": dump_json(new.metadata)} if new.metadata else {}
     return {
         "origin": new.origin,
         "model_id": new.model_id,
@@ -78,6 +82,7 @@ def write_new_generation(new: NewGeneration) -> dict[str, str]:
         "webhook": new.webhook or "",
         "intermediate": "1" if new.webhook_intermediate_status else "",
         "on_uncertain": new.on_uncertain or "",
+        **noted,
     }
 
 
@@ -119,6 +124,7 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         cancel_requested_at=_read(fields, "cancel_requested_at", from_ms),
         cancel_outcome=fields.get("cancel_outcome") or None,
         is_set_aside=bool(fields.get("set_aside")),
+        metadata=read_metadata(fields.get("metadata")),
         delivery_ids=tuple(fields.get("deliveries", "").split()),
     )
 
@@ -147,6 +153,12 @@ def read_origin(name: str, fields: Fields) -> Origin:
         on_uncertain=OnUncertain(fields.get("on_uncertain") or OnUncertain.FAIL),
         webhook_secrets=tuple(fields["webhook_secrets"].split()),
     )
+
+
+def read_metadata(text: str | None) -> Metadata:
+    """What an origin noted; empty where it noted nothing."""
+    noted: Metadata = json.loads(text) if text else {}
+    return noted
 
 
 def read_timeline(text: str) -> tuple[Moment, ...]:

@@ -146,6 +146,8 @@ def _facts(one: Shown) -> Iterator[tuple[str, str]]:
         yield "position", str(one.queue_position)
     yield "polls", str(generation.polls)
     yield "submissions", str(generation.submissions)
+    for name, noted in generation.metadata.items():
+        yield "metadata", f"{name}={noted}"
     if generation.cost is not None:
         yield "cost", f"{generation.cost:.4f} USD"
     if generation.error:

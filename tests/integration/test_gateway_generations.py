@@ -53,6 +53,7 @@ async def test_a_new_generation_is_answered_with_its_whole_record(
         "output": None,
         "error": None,
         "cost": None,
+        "metadata": {},
         "webhook": ENDPOINT,
         "webhook_intermediate_status": True,
         "cancel": None,

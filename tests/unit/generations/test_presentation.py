@@ -75,6 +75,18 @@ def test_an_empty_output_is_an_output(output: Any) -> None:
     assert result_body(a_generation(status=Status.SUCCEEDED, output=output))["output"] == output
 
 
+@pytest.mark.parametrize("status", list(Status))
+def test_metadata_is_in_a_result_only_where_it_was_given(status: Status) -> None:
+    noted = a_generation(status=status, metadata={"order": "4711"})
+    assert result_body(noted)["metadata"] == {"order": "4711"}
+    assert "metadata" not in result_body(a_generation(status=status))
+
+
+def test_an_event_carries_the_metadata() -> None:
+    noted = a_generation(status=Status.IN_QUEUE, metadata={"order": "4711"})
+    assert event_body(noted, a_delivery(told=Status.IN_QUEUE))["data"]["metadata"] == noted.metadata
+
+
 def test_runcomfys_own_id_is_never_shown() -> None:
     generation = a_generation(status=Status.SUCCEEDED, runcomfy_request_id="rc-secret-1")
     event = event_body(generation, a_delivery(told=Status.SUCCEEDED))
@@ -97,6 +109,7 @@ def test_an_event_of_success_carries_the_output() -> None:
             "sequence": 5,
             "submissions": 1,
             "possible_duplicate_charge": False,
+            "metadata": {},
         },
     }
 

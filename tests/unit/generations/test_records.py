@@ -57,6 +57,13 @@ def read_back(**facts: Any) -> Generation:
     return read_generation("gen_1", written(**facts))
 
 
+@given(noted=st.dictionaries(texts, texts))
+def test_metadata_is_read_back_as_it_was_given(noted: dict[str, str]) -> None:
+    new = a_new_generation(metadata=noted)
+    fields = as_accepted(write_new_generation(new), to_ms(NOW), 60_000)
+    assert read_generation("gen_1", fields).metadata == noted
+
+
 @given(ms=instants)
 def test_an_instant_survives_to_the_millisecond(ms: int) -> None:
     assert to_ms(from_ms(ms)) == to_ms(from_ms(str(ms))) == ms
