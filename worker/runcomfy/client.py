@@ -31,9 +31,12 @@ CONNECTIONS: Final = 200
 NEVER_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
+    httpx.InvalidURL,
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
 )
+#: What a submission can fail with, those above among them.
+SUBMIT_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError)
 #: What polls can fail with; httpx-aiohttp lets some of aiohttp's errors through unmapped.
 POLL_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, TimeoutError)
 
@@ -90,16 +93,9 @@ class RunComfyClient:
             # httpx's timeouts are per read; this one ends a drip.
             async with asyncio.timeout(self._submit_seconds):
                 answer = await _send(self._submits, "POST", url, dump_json(given).encode())
-        except NEVER_SENT as exc:
-            raise RunComfyUnavailable(
-                f"RunComfy could not be reached ({type(exc).__name__})."
-            ) from exc
-        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as exc:
-            raise SubmissionUncertain(
-                "The submission was sent, but its answer was lost "
-                f"({type(exc).__name__}): RunComfy may or may not have accepted it."
-            ) from exc
-        return protocol.read_submission(answer)
+        except SUBMIT_FAILURES as exc:
+            return classify_submission(exc)
+        return classify_submission(answer)
 
     async def look(self, request_id: str) -> Observation | NotThere:
         """One poll: the status and, once it stopped running, the result.
@@ -141,6 +137,25 @@ class RunComfyClient:
         except POLL_FAILURES as exc:
             name = type(exc.__cause__ or exc).__name__
             raise RunComfyUnavailable(f"No answer from RunComfy ({name}).") from exc
+
+
+def classify_submission(outcome: Answer | Exception) -> str:
+    """What is known once the call is over: RunComfy's id, or else one of three errors.
+
+    Whatever does not prove that nothing was accepted leaves it open.
+
+    Raises:
+        RunComfyUnavailable, RunComfyRejected, SubmissionUncertain: as :meth:`submit` does.
+    """
+    if isinstance(outcome, Answer):
+        return protocol.read_submission(outcome)
+    name = type(outcome).__name__
+    if isinstance(outcome, NEVER_SENT):
+        raise RunComfyUnavailable(f"RunComfy could not be reached ({name}).") from outcome
+    raise SubmissionUncertain(
+        f"The submission was sent, but its answer was lost ({name}): "
+        "RunComfy may or may not have accepted it."
+    ) from outcome
 
 
 async def _send(
