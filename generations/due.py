@@ -26,6 +26,7 @@ from generations.lifecycle import (
 )
 from generations.logs import logger
 from generations.model import Delivery, ErrorCode, Generation, GenerationError
+from generations.moves import CHANNEL
 from generations.records import (
     Fields,
     dump_json,
@@ -236,6 +237,8 @@ class DueIndex:
             written["from"] = dict.fromkeys(allowed, True)
         if step.to:
             written["to"] = step.to
+            if isinstance(step.to, Status):
+                written["channel"] = CHANNEL
             if is_finished(step.to):
                 written["keep_ms"] = in_ms(self._keep)
         if step.due:

@@ -17,6 +17,8 @@
 --   only_due    the next action's instant changes only if the record is in KEYS[3] already
 --   keep_ms     how long the record is kept from now, when "to" finishes it
 --   delivery    { id, fields = { field: text } }
+--   channel     where a move is published as "id sequence", the number of the move in the
+--               timeline, once it is written; absent: nowhere
 -- Returns {outcome, status}: outcome is "settled", "fenced" (the claim is lost), "refused"
 -- (not in "from"), or "missing".
 local step = cjson.decode(ARGV[1])
@@ -55,22 +57,28 @@ end
 for field, text in pairs(step.append) do
   redis.call('HSET', record, field, (redis.call('HGET', record, field) or '') .. text)
 end
+local moved = false
 if step.to and step.to ~= status then
   local timeline = redis.call('HGET', record, 'timeline') or ''
   redis.call('HSET', record, 'status', step.to, 'timeline', timeline .. step.to .. '=' .. now .. ';')
   redis.call(step.keep_ms and 'SREM' or 'SADD', KEYS[6], step.id)
   redis.call('PERSIST', record)
   status = step.to
+  moved = true
+end
+-- The number of its last move, told by what this step tells.
+local sequence
+if moved or step.delivery then
+  local _, moves = string.gsub(redis.call('HGET', record, 'timeline') or '', ';', '')
+  sequence = moves
 end
 if step.delivery then
   local delivery = step.delivery
   for field, text in pairs(delivery.fields) do
     redis.call('HSET', KEYS[5], field, text)
   end
-  -- Which move it tells: its number in the timeline.
-  local _, moves = string.gsub(redis.call('HGET', record, 'timeline'), ';', '')
   redis.call('HSET', KEYS[5], 'status', 'pending', 'created_at', now, 'fence', 1,
-    'sequence', moves)
+    'sequence', sequence)
   redis.call('ZADD', KEYS[4], now, delivery.id)
   redis.call('SADD', KEYS[6], delivery.id)
   redis.call('HSET', record, 'deliveries',
@@ -95,5 +103,9 @@ if step.due_ms then
 end
 if step.keep_ms then
   redis.call('PEXPIRE', record, step.keep_ms)
+end
+if moved and step.channel then
+  -- A server that forbids it must not undo half of a step: whoever listens looks again later.
+  redis.pcall('PUBLISH', step.channel, step.id .. ' ' .. sequence)
 end
 return {'settled', status}
