@@ -44,12 +44,22 @@ class GenerationError:
     message: str
 
 
+def event_type(status: Status) -> str:
+    """The name of the event that a status was entered."""
+    return f"generation.{status}"
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One move: the status that was entered, and when, on Redis's clock."""
 
     status: Status
     at: datetime
+
+    @property
+    def event_type(self) -> str:
+        """The event of it, for example ``generation.succeeded``."""
+        return event_type(self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +137,6 @@ class Generation:
         """Whether its origin asked for a cancel that RunComfy has not answered yet."""
         return self.cancel_requested_at is not None and self.cancel_outcome is None
 
-    def entered(self, status: Status) -> datetime | None:
-        """When it last entered a status, if it ever did."""
-        return next((m.at for m in reversed(self.timeline) if m.status == status), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -165,7 +171,7 @@ class Delivery:
     @property
     def event_type(self) -> str:
         """The event's name, for example ``generation.succeeded``."""
-        return f"generation.{self.told}"
+        return event_type(self.told)
 
     @property
     def is_finished(self) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from generations.lifecycle import Status
-from generations.model import Delivery, Generation, GenerationError
+from generations.lifecycle import Status, is_finished
+from generations.model import Generation, GenerationError
 
 #: RunComfy's ``completed`` only means "stopped running"; the result says how it ended.
 #: https://docs.runcomfy.com/model-apis/async-queue-endpoints
@@ -58,21 +58,26 @@ def result_body(generation: Generation) -> dict[str, Any]:
     return body
 
 
-def event_body(generation: Generation, delivery: Delivery) -> dict[str, Any]:
-    """What a callback carries: ``{type, timestamp, data}``, the same at every attempt."""
-    at = generation.entered(delivery.told) or generation.created_at
+def event_body(generation: Generation, sequence: int) -> dict[str, Any]:
+    """One event, ``{type, timestamp, data}``, as callbacks and event streams carry it.
+
+    ``sequence`` is the number of the told move in the timeline, from 1. The answer is the
+    same whenever it is asked for.
+    """
+    told = generation.timeline[sequence - 1]
+    is_end = is_finished(told.status)
     return {
-        "type": delivery.event_type,
-        "timestamp": rfc3339(at),
+        "type": told.event_type,
+        "timestamp": rfc3339(told.at),
         "data": {
             "request_id": generation.id,
             "model_id": generation.model_id,
-            "status": delivery.told,
-            "output": None if delivery.is_intermediate else generation.output,
-            "error": None if delivery.is_intermediate else error_body(generation.error),
+            "status": told.status,
+            "output": generation.output if is_end else None,
+            "error": error_body(generation.error) if is_end else None,
             "created_at": rfc3339(generation.created_at),
-            "finished_at": None if delivery.is_intermediate else rfc3339(generation.finished_at),
-            "sequence": delivery.sequence,
+            "finished_at": rfc3339(told.at) if is_end else None,
+            "sequence": sequence,
             "submissions": generation.submissions,
             "possible_duplicate_charge": generation.possible_duplicate_charge,
             "metadata": dict(generation.metadata),

@@ -72,7 +72,7 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
 
 async def _attempt(delivery: Delivery, generation: Generation, clients: Clients) -> Attempted:
     origin = await clients.origins.find(delivery.origin)
-    body = dump_json(event_body(generation, delivery)).encode()
+    body = dump_json(event_body(generation, delivery.sequence)).encode()
     at, began = datetime.now(UTC), time.monotonic()
     headers = {
         "content-type": "application/json",

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from generations.lifecycle import Status, is_finished
-from generations.model import ErrorCode, GenerationError
+from generations.model import ErrorCode, GenerationError, Moment
 from generations.presentation import event_body, result_body, rfc3339, shown_status
 from generations.records import dump_json
-from tests.builders import NOW, SEEDANCE, a_delivery, a_generation
+from tests.builders import NOW, SEEDANCE, a_generation
 
 OUTPUT = {"video": "https://files.runcomfy.net/a.mp4"}
 ERROR = GenerationError(ErrorCode.GENERATION_FAILED, "Out of memory.")
@@ -84,18 +84,18 @@ def test_metadata_is_in_a_result_only_where_it_was_given(status: Status) -> None
 
 def test_an_event_carries_the_metadata() -> None:
     noted = a_generation(status=Status.IN_QUEUE, metadata={"order": "4711"})
-    assert event_body(noted, a_delivery(told=Status.IN_QUEUE))["data"]["metadata"] == noted.metadata
+    assert event_body(noted, 3)["data"]["metadata"] == noted.metadata
 
 
 def test_runcomfys_own_id_is_never_shown() -> None:
     generation = a_generation(status=Status.SUCCEEDED, runcomfy_request_id="rc-secret-1")
-    event = event_body(generation, a_delivery(told=Status.SUCCEEDED))
+    event = event_body(generation, 5)
     assert "rc-secret-1" not in dump_json([result_body(generation), event])
 
 
 def test_an_event_of_success_carries_the_output() -> None:
     generation = a_generation(status=Status.SUCCEEDED, output=OUTPUT, submissions=1)
-    assert event_body(generation, a_delivery(told=Status.SUCCEEDED, sequence=5)) == {
+    assert event_body(generation, 5) == {
         "type": "generation.succeeded",
         "timestamp": "2026-11-22T12:00:04.000Z",
         "data": {
@@ -118,27 +118,36 @@ def test_an_event_of_failure_says_why_and_how_often_it_was_perhaps_paid() -> Non
     generation = a_generation(
         status=Status.FAILED, error=ERROR, submissions=2, possible_duplicate_charge=True
     )
-    data = event_body(generation, a_delivery(told=Status.FAILED))["data"]
+    data = event_body(generation, 5)["data"]
     assert data["error"] == {"code": "generation_failed", "message": "Out of memory."}
     assert (data["submissions"], data["possible_duplicate_charge"]) == (2, True)
     assert data["output"] is None
 
 
 def test_an_event_keeps_its_content_when_the_generation_goes_on() -> None:
-    delivery = a_delivery(told=Status.IN_QUEUE, sequence=3)
     before = a_generation(status=Status.IN_QUEUE)
     after = replace(a_generation(status=Status.SUCCEEDED, output=OUTPUT), id=before.id)
-    assert event_body(before, delivery) == event_body(after, delivery)
-    assert event_body(after, delivery)["type"] == "generation.in_queue"
-    assert event_body(after, delivery)["data"]["output"] is None
-    assert event_body(after, delivery)["data"]["finished_at"] is None
-    assert event_body(after, delivery)["timestamp"] == "2026-11-22T12:00:02.000Z"
+    assert event_body(before, 3) == event_body(after, 3)
+    assert event_body(after, 3)["type"] == "generation.in_queue"
+    assert event_body(after, 3)["data"]["output"] is None
+    assert event_body(after, 3)["data"]["finished_at"] is None
+    assert event_body(after, 3)["timestamp"] == "2026-11-22T12:00:02.000Z"
+
+
+def test_an_end_that_was_reopened_is_still_told_as_the_end_that_it_was() -> None:
+    failed = a_generation(status=Status.FAILED, error=ERROR)
+    again = Moment(Status.QUEUED, NOW + timedelta(hours=1))
+    reopened = replace(failed, status=Status.QUEUED, timeline=(*failed.timeline, again))
+    assert event_body(reopened, 5)["data"]["status"] == "failed"
+    assert event_body(reopened, 5)["data"]["finished_at"] == "2026-11-22T12:00:04.000Z"
+    assert event_body(reopened, 6)["type"] == "generation.queued"
+    assert event_body(reopened, 6)["data"]["finished_at"] is None
 
 
 @pytest.mark.parametrize("status", [Status.IN_QUEUE, Status.IN_PROGRESS, Status.SUCCEEDED])
 def test_what_is_shown_is_json(status: Status) -> None:
     generation = a_generation(status=status)
-    shown = [result_body(generation), event_body(generation, a_delivery(told=status))]
+    shown = [result_body(generation), event_body(generation, len(generation.timeline))]
     assert json.loads(dump_json(shown)) == shown
 
 

@@ -166,11 +166,6 @@ def test_a_timeline_reads_in_order_and_repeats_what_was_entered_again() -> None:
     timeline = read_timeline("queued=1000;submitting=2000;queued=3000;submitting=4500;")
     assert [moment.status for moment in timeline] == ["queued", "submitting"] * 2
     assert timeline[-1].at == datetime.fromtimestamp(4.5, UTC)
-    generation = read_generation(
-        "gen_1", {**written(), "timeline": "queued=1000;submitting=2000;queued=3000;"}
-    )
-    assert generation.entered(Status.QUEUED) == datetime.fromtimestamp(3, UTC)
-    assert generation.entered(Status.SUCCEEDED) is None
 
 
 def test_a_finished_generation_finished_when_it_entered_its_last_status() -> None:
