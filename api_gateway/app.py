@@ -13,6 +13,7 @@ from api_gateway.edge import BodyLimit, Edge
 from api_gateway.openapi import Described
 from api_gateway.parts import Parts
 from api_gateway.problems import answer_with_problems
+from api_gateway.uses import Uses
 from generations.connection import connect
 from generations.logs import configure_logs
 from generations.origins import OriginStore
@@ -44,10 +45,14 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
         configure_logs(settings.log_level)
         redis = connect(settings.redis_url.get_secret_value())
         store = GenerationStore(redis, deadline=settings.deadline, keep=settings.keep)
-        app.state.parts = Parts(settings=settings, store=store, origins=OriginStore(redis))
+        origins = OriginStore(redis)
+        uses = Uses(origins)
+        app.state.parts = Parts(settings=settings, store=store, origins=origins)
+        app.state.uses = uses
         try:
             yield
         finally:
+            await uses.finish()
             await redis.aclose()
 
     return lifespan

@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.types import Lifespan
 
+from api_gateway.auth import SCHEME, scope_needed
 from api_gateway.problems import MEDIA_TYPE, describe, internal, invalid_request
 from api_gateway.schemas import INPUT, FieldProblem, Problem
-from generations.errors import DarkroomError, StoreUnavailable, Unauthorized
+from generations.errors import DarkroomError, Forbidden, StoreUnavailable, Unauthorized
 
 ABOUT: Final = """
 Hand in a generation, get an id at once, and be called back when it has ended.
@@ -46,7 +47,7 @@ def problems(*errors: type[DarkroomError]) -> dict[int | str, dict[str, Any]]:
 def refusals(*errors: type[DarkroomError]) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route for origins: what each of them may raise, and these."""
     fields = invalid_request([FieldProblem(pointer="#/input", message="Field required")])
-    told: list[type[DarkroomError]] = [Unauthorized, *errors, StoreUnavailable]
+    told: list[type[DarkroomError]] = [Unauthorized, Forbidden, *errors, StoreUnavailable]
     return _responses([*(describe(error()) for error in told), fields, internal()])
 
 
@@ -89,4 +90,13 @@ class Described(FastAPI):
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= problem.pop("$defs") | {"Problem": problem}
+        _name_scopes(document)
         return document
+
+
+def _name_scopes(document: dict[str, Any]) -> None:
+    # OpenAPI 3.1 has room for the roles that any scheme asks for, FastAPI for OAuth's only.
+    for methods in document["paths"].values():
+        for method, operation in methods.items():
+            if "security" in operation:
+                operation["security"] = [{SCHEME: [scope_needed(method)]}]

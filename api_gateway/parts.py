@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api_gateway.uses import Uses
 from generations.origins import OriginStore
 from generations.settings import GatewaySettings
 from generations.store import GenerationStore
@@ -28,6 +29,12 @@ async def _own_url(request: Request, parts: Annotated[Parts, Depends(_parts)]) -
     return str(parts.settings.public_url or request.base_url).rstrip("/")
 
 
+async def _uses(request: Request) -> Uses:
+    uses: Uses = request.app.state.uses
+    return uses
+
+
 Wired = Annotated[Parts, Depends(_parts)]
+KeyUses = Annotated[Uses, Depends(_uses)]
 #: The gateway's own URL as its callers see it, without a slash at the end.
 OwnUrl = Annotated[str, Depends(_own_url)]

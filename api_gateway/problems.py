@@ -18,6 +18,7 @@ from generations.errors import (
     AddressNotAllowed,
     BodyTooLarge,
     DarkroomError,
+    Forbidden,
     GenerationNotFound,
     IdempotencyConflict,
     InvalidBody,
@@ -52,6 +53,7 @@ class Shape:
 
 PROBLEMS: Final[Mapping[type[DarkroomError], Shape]] = {
     Unauthorized: Shape(401, {"WWW-Authenticate": "Bearer"}, runcomfy_code=400004),
+    Forbidden: Shape(403),
     # Another origin's generation too: whether an id exists is nobody else's business.
     GenerationNotFound: Shape(404, runcomfy_code=404001),
     InvalidBody: Shape(400),

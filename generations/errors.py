@@ -2,7 +2,7 @@
 
 DarkroomError
 ├─ Refusal                 the origin's doing: told, never retried
-│    Unauthorized · GenerationNotFound · InvalidBody · BodyTooLarge · InvalidModelId
+│    Unauthorized · Forbidden · GenerationNotFound · InvalidBody · BodyTooLarge · InvalidModelId
 │    InvalidWebhook · AddressNotAllowed · IdempotencyConflict
 ├─ Transient               try again; carries ``retry_after``
 │    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable · StoreUnavailable
@@ -42,6 +42,12 @@ class Unauthorized(Refusal):
     """Send a valid API key as 'Authorization: Bearer <key>'."""
 
     code = "unauthorized"
+
+
+class Forbidden(Refusal):
+    """This API key does not have the scope that the route needs; use a key that has it."""
+
+    code = "forbidden"
 
 
 class GenerationNotFound(Refusal):

@@ -36,6 +36,14 @@ class OnUncertain(StrEnum):
     RESUBMIT = "resubmit"  #: Rather twice than not at all: submit once more, and say so.
 
 
+class Scope(StrEnum):
+    """What an API key may do."""
+
+    SUBMIT = "submit"  #: Whatever makes or changes something: create, cancel.
+    READ = "read"  #: Look at what the origin has.
+    ADMIN = "admin"  #: Everything, the other scopes included.
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationError:
     """Why a generation failed."""
@@ -194,3 +202,24 @@ class Origin:
     on_uncertain: OnUncertain = OnUncertain.FAIL
     #: ``whsec_…``, the newest first; every callback is signed with each of them.
     webhook_secrets: tuple[str, ...] = field(repr=False, default=())
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is known of an API key; never the key itself."""
+
+    #: ``key_…``: for lists and logs.
+    id: str
+    origin: str
+    scopes: frozenset[Scope]
+    created_at: datetime
+    #: What its maker calls it.
+    name: str | None = None
+    #: Right to the minute; None where it never was.
+    last_used_at: datetime | None = None
+    #: When it stops to work, where that is settled.
+    ends_at: datetime | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether it has a scope."""
+        return not self.scopes.isdisjoint({scope, Scope.ADMIN})

@@ -5,13 +5,14 @@ milliseconds since 1970 (UTC), an empty string for None.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import (
+    ApiKey,
     Attempt,
     Delivery,
     ErrorCode,
@@ -22,6 +23,7 @@ from generations.model import (
     NewGeneration,
     OnUncertain,
     Origin,
+    Scope,
 )
 
 Fields = Mapping[str, str]
@@ -159,6 +161,28 @@ def read_metadata(text: str | None) -> Metadata:
     """What an origin noted; empty where it noted nothing."""
     noted: Metadata = json.loads(text) if text else {}
     return noted
+
+
+def write_scopes(scopes: Iterable[Scope]) -> str:
+    """Scopes as :func:`read_key` reads them."""
+    return " ".join(sorted(scopes))
+
+
+def read_key(key_id: str, fields: Fields, *, ends_ms: int) -> ApiKey:
+    """The API key that a hash holds; ``ends_ms`` is negative where it has no end.
+
+    A key from before there were scopes may do everything.
+    """
+    scopes = fields.get("scopes", Scope.ADMIN).split()
+    return ApiKey(
+        id=key_id,
+        origin=fields["origin"],
+        scopes=frozenset(Scope(scope) for scope in scopes),
+        created_at=from_ms(fields["created_at"]),
+        name=fields.get("name") or None,
+        last_used_at=_read(fields, "last_used_at", from_ms),
+        ends_at=from_ms(ends_ms) if ends_ms >= 0 else None,
+    )
 
 
 def read_timeline(text: str) -> tuple[Moment, ...]:

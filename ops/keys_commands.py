@@ -1,32 +1,37 @@
-"""``darkroom keys``: API keys, made here and shown once."""
+"""``darkroom keys``: API keys, made here and shown once; listed, rotated and revoked by id."""
 
 import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from generations.model import OnUncertain
+from generations.model import OnUncertain, Scope
 from ops.endings import ending_in_sentences
 
 if TYPE_CHECKING:
-    from generations.origins import NewKey
+    from generations.origins import NewKey, OriginStore
 
 #: It becomes part of a Redis key and of log lines.
 ORIGIN_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+LONGEST_KEY_NAME: Final = 100
 
-app = typer.Typer(help="Make API keys for origins.", no_args_is_help=True)
+_R = TypeVar("_R")
+
+app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
+
+FolderOption = Annotated[Path, typer.Option(help="Of a running 'darkroom up'.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+KeyIdArgument = Annotated[str, typer.Argument(metavar="KEY_ID", help="key_…, as listed.")]
+FOLDER: Final = Path(".darkroom")
 
 
-@app.callback()
-def keys() -> None:
-    """Make API keys for origins."""
-
-
-def _origin_name(name: str) -> str:
+def _origin_name(name: str | None) -> str | None:
     import re
 
-    if not re.fullmatch(ORIGIN_NAME, name):
+    if name is not None and not re.fullmatch(ORIGIN_NAME, name):
         raise typer.BadParameter(
             "An origin's name has 1 to 64 letters, digits, '.', '_' or '-', and starts with one "
             "of the first two."
@@ -34,41 +39,155 @@ def _origin_name(name: str) -> str:
     return name
 
 
+def _key_name(name: str | None) -> str | None:
+    if name is not None and not (name.isprintable() and 0 < len(name) <= LONGEST_KEY_NAME):
+        raise typer.BadParameter(f"A key's name has 1 to {LONGEST_KEY_NAME} visible characters.")
+    return name
+
+
+def _span(text: str | timedelta) -> timedelta:
+    import re
+
+    if isinstance(text, timedelta):
+        return text
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if found is None:
+        raise typer.BadParameter("A number and one of s, m, h and d, such as 24h.")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
+
+
+OriginArgument = Annotated[str, typer.Argument(callback=_origin_name, help="Who will use the key.")]
+
+
+@app.command("list")
+def list_keys(
+    origin: Annotated[
+        str | None, typer.Argument(callback=_origin_name, help="Only this origin's.")
+    ] = None,
+    folder: FolderOption = FOLDER,
+    as_json: JsonOption = False,
+) -> None:
+    """List API keys: never the keys themselves."""
+    from ops.showing_keys import key_as_json, print_keys
+
+    found = _with_origins(folder, lambda origins: origins.keys(origin))
+    if as_json:
+        _print_json({"keys": [key_as_json(one) for one in found]})
+    else:
+        print_keys(found)
+
+
 @app.command()
-def create(
-    origin: Annotated[str, typer.Argument(callback=_origin_name, help="Who will use the key.")],
+def create(  # Each is an option of the command.
+    origin: OriginArgument,
+    *,
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(help="What it may do; may be given again. Default: submit and read."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(callback=_key_name, help="What it is called in lists.")
+    ] = None,
     on_uncertain: Annotated[
         OnUncertain | None,
         typer.Option(help="From now on: what to do with its submissions whose answer is lost."),
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Of a running 'darkroom up'.")] = Path(".darkroom"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    folder: FolderOption = FOLDER,
+    as_json: JsonOption = False,
 ) -> None:
     """Make an API key for an origin, which comes to be with its first key.
 
     The key is shown once: only its hash is kept.
     """
-    import asyncio
 
-    from ops.local.folder import Folder
+    async def made(origins: "OriginStore") -> "NewKey":
+        from generations.origins import USUAL_SCOPES
 
-    with ending_in_sentences():
-        key = asyncio.run(_create(origin, on_uncertain, Folder(folder).redis_url()))
+        scopes = frozenset(scope or USUAL_SCOPES)
+        return await origins.create_key(
+            origin, scopes=scopes, called=name, on_uncertain=on_uncertain
+        )
+
+    _tell_new(_with_origins(folder, made), as_json=as_json)
+
+
+@app.command()
+def revoke(
+    key_id: KeyIdArgument, folder: FolderOption = FOLDER, as_json: JsonOption = False
+) -> None:
+    """End an API key at once."""
+    done = _with_origins(folder, lambda origins: origins.revoke(key_id))
     if as_json:
-        made = {"origin": key.origin, "api_key": key.api_key, "webhook_secret": key.webhook_secret}
+        _print_json({"id": key_id, "revoked": done})
+    elif done:
+        typer.echo(f"{key_id} is revoked: the gateway refuses it from now on.")
+    if not done:
+        _end_unknown(key_id, as_json=as_json)
+
+
+@app.command()
+def rotate(
+    key_id: KeyIdArgument,
+    overlap: Annotated[
+        timedelta,
+        typer.Option(parser=_span, help="How long the old one goes on: 24h, 90m, 7d, 0s."),
+    ] = timedelta(hours=24),
+    folder: FolderOption = FOLDER,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key with the same origin, scopes and name, and let the old one end."""
+    new = _with_origins(folder, lambda origins: origins.rotate(key_id, overlap=overlap))
+    if new is None:
+        _end_unknown(key_id, as_json=as_json)
+        return
+    _tell_new(new, as_json=as_json)
+    if not as_json:
+        typer.echo(f"{key_id} ends in {overlap}.")
+
+
+def _tell_new(key: "NewKey", *, as_json: bool) -> None:
+    if as_json:
+        made = {
+            "origin": key.origin,
+            "api_key": key.api_key,
+            "webhook_secret": key.webhook_secret,
+            "id": key.id,
+            "scopes": sorted(key.scopes),
+        }
         typer.echo(json.dumps(made))
         return
     typer.echo(f"origin          {key.origin}")
     typer.echo(f"api key         {key.api_key}   (keep it now: it is not shown again)")
     typer.echo(f"webhook secret  {key.webhook_secret}")
+    typer.echo(f"key id          {key.id}   ({', '.join(sorted(key.scopes))})")
 
 
-async def _create(origin: str, on_uncertain: OnUncertain | None, redis_url: str) -> "NewKey":
+def _end_unknown(key_id: str, *, as_json: bool) -> None:
+    if not as_json:
+        typer.echo(f"There is no key {key_id}; 'darkroom keys list' shows all.", err=True)
+    raise typer.Exit(1)
+
+
+def _with_origins(folder: Path, work: "Callable[[OriginStore], Awaitable[_R]]") -> _R:
+    import asyncio
+
+    from ops.local.folder import Folder
+
+    with ending_in_sentences():
+        return asyncio.run(_run(Folder(folder).redis_url(), work))
+
+
+async def _run(redis_url: str, work: "Callable[[OriginStore], Awaitable[_R]]") -> _R:
     from generations.connection import connect
     from generations.origins import OriginStore
 
     redis = connect(redis_url, max_connections=2)
     try:
-        return await OriginStore(redis).create_key(origin, on_uncertain=on_uncertain)
+        return await work(OriginStore(redis))
     finally:
         await redis.aclose()
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -39,7 +39,7 @@ async def with_keys(record: LocalRecord, redis_url: str) -> LocalRecord:
 async def _keys_of(origins: OriginStore, record: LocalRecord) -> tuple[str, str]:
     api_key = opened(record.api_key)
     try:
-        known = await origins.origin_of(api_key)
+        known = (await origins.find_key(api_key)).origin
     except Unauthorized:
         new = await origins.create_key(ORIGIN)
         return new.api_key, new.webhook_secret

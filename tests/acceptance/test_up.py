@@ -127,7 +127,7 @@ def test_a_second_up_on_the_same_folder_is_refused(up: Up, folder: Path) -> None
 def test_commands_beside_it_find_its_store(folder: Path, http: httpx.Client) -> None:
     made = run("keys", "create", "north", "--folder", str(folder), "--json")
     key = json.loads(made.stdout)
-    assert list(key) == ["origin", "api_key", "webhook_secret"]
+    assert list(key) == ["origin", "api_key", "webhook_secret", "id", "scopes"]
     assert key["origin"] == "north"
     assert key["webhook_secret"].startswith("whsec_")
     http.headers["Authorization"] = f"Bearer {key['api_key']}"

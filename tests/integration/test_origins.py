@@ -25,22 +25,22 @@ async def whole_database(redis: Redis) -> AsyncIterator[str]:
 
 async def test_a_key_belongs_to_its_origin(origins: OriginStore) -> None:
     studio, archive = await origins.create_key("studio"), await origins.create_key("archive")
-    assert await origins.origin_of(studio.api_key) == "studio"
-    assert await origins.origin_of(archive.api_key) == "archive"
+    assert (await origins.find_key(studio.api_key)).origin == "studio"
+    assert (await origins.find_key(archive.api_key)).origin == "archive"
 
 
 async def test_almost_a_key_is_none(origins: OriginStore) -> None:
     key = (await origins.create_key("studio")).api_key
     for almost in (key.upper(), f" {key}", f"{key}\n", key[:-1], f"{key}A", key[::-1]):
         with pytest.raises(Unauthorized):
-            await origins.origin_of(almost)
+            await origins.find_key(almost)
 
 
 @pytest.mark.parametrize("text", ["", "dk_", "studio", "*", "dk_" + "a" * 43, "\x00", "🐻"])
 async def test_what_is_no_key_belongs_to_nobody(text: str, origins: OriginStore) -> None:
     await origins.create_key("studio")
     with pytest.raises(Unauthorized):
-        await origins.origin_of(text)
+        await origins.find_key(text)
 
 
 async def test_a_key_is_kept_as_a_hash_only(origins: OriginStore, store_redis: Redis) -> None:
@@ -56,7 +56,8 @@ async def test_another_key_of_an_origin_keeps_its_secret(origins: OriginStore) -
     first, second = await origins.create_key("studio"), await origins.create_key("studio")
     assert first.api_key != second.api_key
     assert first.webhook_secret == second.webhook_secret
-    assert await origins.origin_of(first.api_key) == await origins.origin_of(second.api_key)
+    for made in (first, second):
+        assert (await origins.find_key(made.api_key)).origin == "studio"
     origin = await origins.find("studio")
     assert origin is not None
     assert origin.webhook_secrets == (first.webhook_secret,)

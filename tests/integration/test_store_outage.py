@@ -85,7 +85,7 @@ async def test_every_way_to_the_store_says_that_it_is_away(
         lambda: own_due.take_generations([held], lease=LONG),
         lambda: own_due.settle(held, INTENDED),
         lambda: OriginStore(client).create_key("studio"),
-        lambda: OriginStore(client).origin_of("dk_1"),
+        lambda: OriginStore(client).find_key("dk_1"),
         lambda: OriginStore(client).find("studio"),
         OriginStore(client).names,
     ]

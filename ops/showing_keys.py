@@ -1,0 +1,56 @@
+"""API keys as people read them in a terminal, and as ``--json`` prints them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from generations.model import ApiKey
+from generations.presentation import rfc3339
+from ops.showing import NO_EDGE
+
+
+def key_as_json(key: ApiKey) -> dict[str, Any]:
+    """Everything that is known of a key."""
+    return {
+        "id": key.id,
+        "origin": key.origin,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "created_at": rfc3339(key.created_at),
+        "last_used_at": _instant(key.last_used_at),
+        "ends_at": _instant(key.ends_at),
+    }
+
+
+def print_keys(keys: Sequence[ApiKey]) -> None:
+    """One line a key."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("id", "origin", "scopes", "made", "last used", "ends", "name"):
+        table.add_column(column, no_wrap=True)
+    for key in keys:
+        table.add_row(*_row(key))
+    console = Console()
+    if not console.is_terminal:
+        console.width = NO_EDGE
+    console.print(table if keys else "No keys.")
+
+
+def _row(key: ApiKey) -> Iterator[str]:
+    yield key.id
+    yield key.origin
+    yield ", ".join(sorted(key.scopes))
+    yield _minute(key.created_at)
+    yield _minute(key.last_used_at) if key.last_used_at else "never"
+    yield _minute(key.ends_at) if key.ends_at else ""
+    yield key.name or ""
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def _instant(at: datetime | None) -> str | None:
+    return rfc3339(at) if at else None

@@ -1,0 +1,69 @@
+"""``darkroom keys`` over a real server."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.integration.gateway_process import ROOT, environment
+
+
+@pytest.fixture
+def keys(redis_url: str) -> Any:
+    """Runs ``darkroom keys``."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        ended = subprocess.run(
+            [sys.executable, "-m", "ops.cli", "keys", *arguments],
+            env=environment(REDIS_URL=redis_url),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == code, ended.stderr
+        return ended.stdout
+
+    return run
+
+
+def test_a_key_is_made_listed_rotated_and_revoked(keys: Any) -> None:
+    made = json.loads(keys("create", "studio", "--scope", "read", "--name", "board", "--json"))
+    assert made["scopes"] == ["read"]
+    (listed,) = json.loads(keys("list", "--json"))["keys"]
+    assert listed["id"] == made["id"]
+    assert listed["name"] == "board"
+    assert listed["last_used_at"] is None
+    assert made["api_key"] not in keys("list")
+
+    new = json.loads(keys("rotate", made["id"], "--overlap", "90m", "--json"))
+    assert new["scopes"] == ["read"]
+    ends = {one["id"]: one["ends_at"] for one in json.loads(keys("list", "--json"))["keys"]}
+    assert ends[made["id"]]
+    assert ends[new["id"]] is None
+
+    assert json.loads(keys("revoke", made["id"], "--json")) == {"id": made["id"], "revoked": True}
+    assert [one["id"] for one in json.loads(keys("list", "studio", "--json"))["keys"]] == [
+        new["id"]
+    ]
+    assert keys("list", "archive") == "No keys.\n"
+
+
+def test_a_new_key_is_shown_with_its_id_and_scopes(keys: Any) -> None:
+    shown = keys("create", "studio")
+    assert "dk_" in shown
+    assert "whsec_" in shown
+    assert "(read, submit)" in shown
+
+
+def test_a_key_that_is_not_there_ends_the_command_with_1(keys: Any) -> None:
+    assert json.loads(keys("revoke", "key_0", "--json", code=1))["revoked"] is False
+    keys("rotate", "key_0", code=1)
+
+
+@pytest.mark.parametrize("overlap", ["soon", "-1h", "24", "1y"])
+def test_an_overlap_that_is_no_span_is_refused(overlap: str, keys: Any) -> None:
+    keys("rotate", "key_0", f"--overlap={overlap}", code=2)
