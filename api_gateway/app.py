@@ -15,6 +15,7 @@ from api_gateway.parts import Parts
 from api_gateway.problems import answer_with_problems
 from api_gateway.uses import Uses
 from generations.connection import connect
+from generations.listing import Listing
 from generations.logs import configure_logs
 from generations.origins import OriginStore
 from generations.settings import GatewaySettings, load_settings
@@ -47,7 +48,9 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
         store = GenerationStore(redis, deadline=settings.deadline, keep=settings.keep)
         origins = OriginStore(redis)
         uses = Uses(origins)
-        app.state.parts = Parts(settings=settings, store=store, origins=origins)
+        app.state.parts = Parts(
+            settings=settings, store=store, origins=origins, listing=Listing(redis)
+        )
         app.state.uses = uses
         try:
             yield

@@ -1,6 +1,5 @@
 """The native routes: generations with everything that is on record about them."""
 
-from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -11,9 +10,11 @@ from api_gateway.acceptance import accept
 from api_gateway.auth import Caller
 from api_gateway.bodies import JsonObject
 from api_gateway.cancelling import cancel_once
-from api_gateway.openapi import body_of, refusals
-from api_gateway.parts import OwnUrl, Parts, Wired
-from api_gateway.reading import Named, queue_position_of
+from api_gateway.filtering import ListQuery
+from api_gateway.metadata import QueryMetadata, metadata_query
+from api_gateway.openapi import refusals, takes
+from api_gateway.parts import OwnUrl, Wired
+from api_gateway.reading import Named, bodies_of, body_of
 from api_gateway.schemas import CancelBody, CreateGeneration, GenerationBody, GenerationList
 from api_gateway.submitting import IdempotencyKey, tell_replay
 from generations.errors import (
@@ -22,11 +23,12 @@ from generations.errors import (
     GenerationNotFound,
     IdempotencyConflict,
     InvalidBody,
+    InvalidCursor,
     InvalidModelId,
     InvalidWebhook,
 )
 from generations.ids import GENERATION, new_id
-from generations.model import Generation, NewGeneration
+from generations.model import NewGeneration
 
 router = APIRouter(prefix="/v1/generations", tags=["generations"])
 
@@ -55,7 +57,7 @@ async def _asked_for(origin: Caller, body: JsonObject) -> NewGeneration:
     operation_id="create_generation",
     summary="Create a generation",
     status_code=201,
-    openapi_extra=body_of(CreateGeneration),
+    openapi_extra=takes(CreateGeneration),
     responses=refusals(
         InvalidBody,
         BodyTooLarge,
@@ -76,28 +78,31 @@ async def create_generation(
     generation = await accept(new, parts, idempotency_key=idempotency_key)
     tell_replay(response, new, generation)
     response.headers["Location"] = f"{own_url}/v1/generations/{generation.id}"
-    return await _body_of(generation, parts)
+    return await body_of(generation, parts.store)
 
 
 @router.get(
     "",
     operation_id="list_generations",
     summary="List generations",
-    responses=refusals(),
+    openapi_extra=metadata_query("Only what has these notes, whatever else it has."),
+    responses=refusals(InvalidCursor),
 )
 async def list_generations(
-    origin: Caller,
-    parts: Wired,
-    limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 20,
+    origin: Caller, parts: Wired, asked: Annotated[ListQuery, Query()], metadata: QueryMetadata
 ) -> GenerationList:
-    """The newest generations of the origin that asks, the newest first."""
-    found: list[GenerationBody] = []
-    async with aclosing(parts.store.newest(origin=origin, page=limit)) as newest:
-        async for generation in newest:
-            found.append(await _body_of(generation, parts))
-            if len(found) == limit:
-                break
-    return GenerationList(generations=found)
+    """Generations of the origin that asks, the newest first, in pages.
+
+    A page may be short, even empty, where few of many fit; ``next_cursor`` is null at the end.
+    What comes to be while one reads on is newer, so it never repeats or hides a row.
+    """
+    page = await parts.listing.page(
+        asked.as_filter(metadata), origin=origin, limit=asked.limit, after=asked.after
+    )
+    return GenerationList(
+        generations=await bodies_of(page.generations, parts.store),
+        next_cursor=page.next.as_cursor() if page.next else None,
+    )
 
 
 @router.get(
@@ -108,7 +113,7 @@ async def list_generations(
 )
 async def get_generation(generation: Named, parts: Wired) -> GenerationBody:
     """Everything that is on record about a generation."""
-    return await _body_of(generation, parts)
+    return await body_of(generation, parts.store)
 
 
 @router.post(
@@ -123,15 +128,7 @@ async def cancel_generation(generation: Named, parts: Wired, response: Response)
     cancelled = await cancel_once(generation, parts)
     if cancelled.is_open:
         response.status_code = 202
-    body = await _body_of(cancelled.generation, parts)
+    body = await body_of(cancelled.generation, parts.store)
     asked_at = cancelled.generation.cancel_requested_at
     answer = CancelBody(requested_at=asked_at, outcome=cancelled.outcome)
     return body.model_copy(update={"cancel": answer})
-
-
-async def _body_of(generation: Generation, parts: Parts) -> GenerationBody:
-    return GenerationBody.of(
-        generation,
-        deliveries=await parts.store.find_deliveries(generation),
-        queue_position=await queue_position_of(generation, parts.store),
-    )

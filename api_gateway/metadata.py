@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 MOST_KEYS: Final = 16
 LONGEST_NAME: Final = 64
 LONGEST_VALUE: Final = 512
+NOTED: Final = "Notes of the caller's own, text by name, told back wherever it is told."
 EXAMPLE: Final = {"order": "4711"}
 
 _IN_QUERY: Final = re.compile(r"metadata\[(.*)\]", re.DOTALL)
@@ -41,20 +42,19 @@ Metadata = Annotated[
 ]
 _METADATA: Final[TypeAdapter[dict[str, str]]] = TypeAdapter(Metadata)
 
-#: The ``openapi_extra`` of a route that takes metadata in its query.
-METADATA_QUERY: Final[dict[str, Any]] = {
-    "parameters": [
-        {
-            "name": "metadata",
-            "in": "query",
-            "style": "deepObject",
-            "explode": True,
-            "description": f"{_HOW}: at most {MOST_KEYS}.",
-            "schema": _METADATA.json_schema(),
-            "example": EXAMPLE,
-        }
-    ]
-}
+
+def metadata_query(description: str) -> dict[str, Any]:
+    """The ``openapi_extra`` of a route that takes metadata in its query."""
+    parameter = {
+        "name": "metadata",
+        "in": "query",
+        "style": "deepObject",
+        "explode": True,
+        "description": f"{description} {_HOW}.",
+        "schema": _METADATA.json_schema(),
+        "example": EXAMPLE,
+    }
+    return {"parameters": [parameter]}
 
 
 async def _in_query(request: Request) -> dict[str, str]:

@@ -30,7 +30,7 @@ INPUT_BODY: Final[dict[str, Any]] = {
 }
 
 
-def body_of(schema: type[BaseModel]) -> dict[str, Any]:
+def takes(schema: type[BaseModel]) -> dict[str, Any]:
     """The ``openapi_extra`` of a route that reads its body by hand."""
     described = schema.model_json_schema(ref_template="#/components/schemas/{model}")
     # Its parts are in the components already: RunComfy's route takes the same in its query.

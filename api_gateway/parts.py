@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api_gateway.uses import Uses
+from generations.listing import Listing
 from generations.origins import OriginStore
 from generations.settings import GatewaySettings
 from generations.store import GenerationStore
@@ -18,6 +19,7 @@ class Parts:
     settings: GatewaySettings
     store: GenerationStore
     origins: OriginStore
+    listing: Listing
 
 
 async def _parts(request: Request) -> Parts:

@@ -22,6 +22,7 @@ from generations.errors import (
     GenerationNotFound,
     IdempotencyConflict,
     InvalidBody,
+    InvalidCursor,
     InvalidModelId,
     InvalidWebhook,
     StoreUnavailable,
@@ -62,6 +63,7 @@ PROBLEMS: Final[Mapping[type[DarkroomError], Shape]] = {
     InvalidWebhook: Shape(400),
     AddressNotAllowed: Shape(400),
     IdempotencyConflict: Shape(422),
+    InvalidCursor: Shape(422),
     StoreUnavailable: Shape(503, {"Retry-After": "1"}),
 }
 

@@ -1,11 +1,13 @@
-"""Reading a generation of the origin that asks, the same on both faces."""
+"""Reading generations of the origin that asks, the same on both faces."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends
 
 from api_gateway.auth import Caller
 from api_gateway.parts import Wired
+from api_gateway.schemas import GenerationBody
 from generations.lifecycle import Status
 from generations.model import Generation
 from generations.store import GenerationStore
@@ -27,6 +29,31 @@ Named = Annotated[Generation, Depends(_on_own_route)]
 
 async def queue_position_of(generation: Generation, store: GenerationStore) -> int | None:
     """Its place in our line, then in RunComfy's as soon as that is known; None once it began."""
-    if generation.status in {Status.QUEUED, Status.SUBMITTING}:
-        return await store.place_in_line(generation)
-    return generation.queue_position
+    (position,) = await queue_positions_of([generation], store)
+    return position
+
+
+async def queue_positions_of(
+    generations: Sequence[Generation], store: GenerationStore
+) -> list[int | None]:
+    """As :func:`queue_position_of`, of many in one round trip."""
+    waiting = [g for g in generations if g.status in {Status.QUEUED, Status.SUBMITTING}]
+    places = await store.places_in_line(waiting)
+    ours = {g.id: place for g, place in zip(waiting, places, strict=True)}
+    return [ours.get(g.id, g.queue_position) for g in generations]
+
+
+async def body_of(generation: Generation, store: GenerationStore) -> GenerationBody:
+    """Everything that is on record about a generation."""
+    (body,) = await bodies_of([generation], store)
+    return body
+
+
+async def bodies_of(
+    generations: Sequence[Generation], store: GenerationStore
+) -> list[GenerationBody]:
+    """As :func:`body_of`, of many in two round trips."""
+    deliveries = await store.find_all_deliveries(generations)
+    positions = await queue_positions_of(generations, store)
+    rows = zip(generations, deliveries, positions, strict=True)
+    return [GenerationBody.of(g, deliveries=d, queue_position=p) for g, d, p in rows]

@@ -11,7 +11,7 @@ from api_gateway.acceptance import accept
 from api_gateway.auth import Caller
 from api_gateway.bodies import JsonObject
 from api_gateway.cancelling import cancel_once
-from api_gateway.metadata import METADATA_QUERY, QueryMetadata
+from api_gateway.metadata import NOTED, QueryMetadata, metadata_query
 from api_gateway.openapi import INPUT_BODY, refusals
 from api_gateway.parts import OwnUrl, Wired
 from api_gateway.reading import Requested, queue_position_of
@@ -73,7 +73,7 @@ async def _asked_for(
     "/models/{model_id:path}",
     operation_id="submit_request",
     summary="Submit a request",
-    openapi_extra=INPUT_BODY | METADATA_QUERY,
+    openapi_extra=INPUT_BODY | metadata_query(NOTED),
     responses=refusals(
         InvalidBody,
         BodyTooLarge,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from api_gateway.metadata import EXAMPLE, Metadata
+from api_gateway.metadata import EXAMPLE, NOTED, Metadata
 from api_gateway.submitting import WEBHOOK, Asked
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import Delivery, ErrorCode, Generation
@@ -68,7 +68,7 @@ class CreateGeneration(Asked):
     input: dict[str, Any] = Field(description="What the model takes: the fields of its schema.")
     metadata: Metadata = Field(
         default={},
-        description="Notes of the caller's own, text by name, told back wherever it is told.",
+        description=NOTED,
         examples=[EXAMPLE],
     )
 
@@ -173,6 +173,9 @@ class GenerationBody(Answer):
 
 
 class GenerationList(BaseModel):
-    """Some of an origin's generations."""
+    """A page of an origin's generations."""
 
     generations: list[GenerationBody] = Field(description="The newest first.")
+    next_cursor: str | None = Field(
+        description="The cursor of the next page; null: this is the last one."
+    )

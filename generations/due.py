@@ -284,15 +284,24 @@ class DueIndex:
         return bool(await self._redis.set(key(f"turn:{name}"), "1", nx=True, px=in_ms(interval)))
 
     @reaching_store
-    async def place_in_line(self, generation_id: str, created_ms: int) -> int:
-        """How many submissions are due before this one, itself counted (so at least 1)."""
+    async def places_in_line(self, accepted: Sequence[tuple[str, int]]) -> list[int]:
+        """How many submissions are due before each, itself counted (so at least 1).
+
+        Args:
+            accepted: ids, with the instant (ms) of their acceptance.
+        """
         lane = due_key(Lane.SUBMISSIONS)
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.zscore(lane, generation_id)
-            pipe.zrank(lane, generation_id)
-            score, rank = await pipe.execute()
+            for generation_id, _ in accepted:
+                pipe.zscore(lane, generation_id)
+                pipe.zrank(lane, generation_id)
+            found = await pipe.execute()
+        rows = zip(accepted, found[::2], found[1::2], strict=True)
         # Another instant than its acceptance means that a worker has it, or had it, in hand.
-        return int(rank) + 1 if score is not None and int(score) == created_ms else 1
+        return [
+            int(rank) + 1 if score is not None and int(score) == created_ms else 1
+            for (_, created_ms), score, rank in rows
+        ]
 
 
 def _may_be_in(step: Step) -> frozenset[AnyStatus]:

@@ -3,7 +3,7 @@
 DarkroomError
 ├─ Refusal                 the origin's doing: told, never retried
 │    Unauthorized · Forbidden · GenerationNotFound · InvalidBody · BodyTooLarge · InvalidModelId
-│    InvalidWebhook · AddressNotAllowed · IdempotencyConflict
+│    InvalidWebhook · AddressNotAllowed · IdempotencyConflict · InvalidCursor
 ├─ Transient               try again; carries ``retry_after``
 │    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable · StoreUnavailable
 ├─ Permanent               trying again cannot help
@@ -84,6 +84,12 @@ class IdempotencyConflict(Refusal):
     """This Idempotency-Key was used before for another request; use a new key for a new one."""
 
     code = "idempotency_conflict"
+
+
+class InvalidCursor(Refusal):
+    """The cursor is none that a list gave; leave it out to begin with the newest."""
+
+    code = "invalid_cursor"
 
 
 class AddressNotAllowed(Refusal):

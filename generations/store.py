@@ -1,10 +1,11 @@
-"""Generations and deliveries on record: accept, find, list, cancel. Times are Redis's own."""
+"""Generations and deliveries on record: accept, find, cancel. Times are Redis's own."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Final
 
 from redis.asyncio import Redis
@@ -15,6 +16,7 @@ from generations.durability import Finding, judge_server
 from generations.errors import GenerationNotFound, IdempotencyConflict
 from generations.ids import GENERATION, is_id
 from generations.lifecycle import Status, allowed_to_reopen, is_finished
+from generations.listing import index_of
 from generations.model import Delivery, ErrorCode, Generation, NewGeneration
 from generations.records import (
     Fields,
@@ -28,8 +30,6 @@ from generations.records import (
 )
 from generations.steps import Due, Lane, Step, finish
 
-INDEX: Final = key("generations")
-SCAN_PAGE: Final = 200
 #: The longest deadline that may be asked for.
 LONGEST_DEADLINE: Final = timedelta(days=7)
 #: How long an idempotency key is remembered.
@@ -70,8 +70,8 @@ class GenerationStore:
             key(new.id),
             due_key(Lane.SUBMISSIONS),
             UNFINISHED,
-            INDEX,
-            _origin_index(new.origin),
+            index_of(None),
+            index_of(new.origin),
         ]
         if idempotency_key is not None:
             keys.append(_idempotency_key(new.origin, idempotency_key))
@@ -104,45 +104,20 @@ class GenerationStore:
             raise GenerationNotFound
         return read_generation(generation_id, fields)
 
-    @reaching_store
     async def find_deliveries(self, generation: Generation) -> list[Delivery]:
         """Its deliveries, the oldest first."""
+        (found,) = await self.find_all_deliveries([generation])
+        return found
+
+    @reaching_store
+    async def find_all_deliveries(self, generations: Sequence[Generation]) -> list[list[Delivery]]:
+        """Each one's deliveries, the oldest first, in one round trip."""
+        ids = [generation.delivery_ids for generation in generations]
         async with self._redis.pipeline(transaction=False) as pipe:
-            for delivery_id in generation.delivery_ids:
+            for delivery_id in chain(*ids):
                 pipe.hgetall(key(delivery_id))
-            found = await pipe.execute()
-        pairs = zip(generation.delivery_ids, found, strict=True)
-        return [read_delivery(delivery_id, fields) for delivery_id, fields in pairs if fields]
-
-    async def newest(
-        self, *, origin: str | None = None, page: int = SCAN_PAGE
-    ) -> AsyncGenerator[Generation, None]:
-        """Generations from the newest to the oldest, read page by page as they are asked for."""
-        last: str | None = None
-        while ids := await self._page(origin, last, page):
-            for generation in await self._read_many(ids):
-                yield generation
-            last = ids[-1]
-
-    @reaching_store
-    async def _page(self, origin: str | None, last: str | None, size: int) -> Sequence[str]:
-        index = _origin_index(origin) if origin else INDEX
-        # By its rank now: what was accepted since the last page has moved it.
-        rank = -1 if last is None else await self._redis.zrevrank(index, last)
-        if not isinstance(rank, int):
-            return []  # Its time is over, and that of all that are older.
-        start = rank + 1
-        ids = await self._redis.zrevrange(index, start, start + size - 1)
-        return [str(generation_id) for generation_id in ids]
-
-    @reaching_store
-    async def _read_many(self, ids: Sequence[str]) -> list[Generation]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for generation_id in ids:
-                pipe.hgetall(key(generation_id))
-            found = await pipe.execute()
-        # A record may have expired before its index entry.
-        return [read_generation(i, fields) for i, fields in zip(ids, found, strict=True) if fields]
+            read = dict(zip(chain(*ids), await pipe.execute(), strict=True))
+        return [[read_delivery(i, read[i]) for i in own if read[i]] for own in ids]
 
     async def cancel(self, generation: Generation) -> CancelAnswer:
         """Cancel at once what RunComfy was not told of; else have a worker ask RunComfy."""
@@ -197,10 +172,14 @@ class GenerationStore:
         outcome, _ = await self._due.apply(generation.id, lane, step, new_guard())
         return outcome == "settled"
 
-    @reaching_store
     async def place_in_line(self, generation: Generation) -> int:
         """How many submissions are due before a queued one, itself counted (so at least 1)."""
-        return await self._due.place_in_line(generation.id, to_ms(generation.created_at))
+        (place,) = await self.places_in_line([generation])
+        return place
+
+    async def places_in_line(self, generations: Sequence[Generation]) -> list[int]:
+        """Each one's place in line, all at one instant."""
+        return await self._due.places_in_line([(g.id, to_ms(g.created_at)) for g in generations])
 
     @reaching_store
     async def examine(self) -> list[Finding]:
@@ -216,7 +195,3 @@ def _idempotency_key(origin: str, idempotency_key: str) -> str:
 def _fingerprint(fields: Fields, deadline_ms: int) -> str:
     asked = dump_json([dict(fields), deadline_ms])
     return hashlib.sha256(asked.encode()).hexdigest()
-
-
-def _origin_index(origin: str) -> str:
-    return f"{INDEX}:{origin}"

@@ -13,7 +13,6 @@ from ops.endings import ending_in_sentences
 if TYPE_CHECKING:
     from api_gateway.cancelling import Cancelled
     from api_gateway.parts import Parts
-    from generations.model import Generation
     from ops.showing import Shown
 
 _R = TypeVar("_R")
@@ -29,10 +28,17 @@ FOLDER = Path(".darkroom")
 
 
 @app.command("list")
-def list_generations(
+def list_generations(  # noqa: PLR0913  # Each is an option of the command.
     *,
     origin: Annotated[str | None, typer.Option(help="Only this origin's.")] = None,
-    status: Annotated[Status | None, typer.Option(help="Only those in this status.")] = None,
+    status: Annotated[
+        list[Status] | None, typer.Option(help="Only those in this status; may be repeated.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Only those of this model.")] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=TEXT", help="Only those noted so; may be repeated."),
+    ] = None,
     set_aside: Annotated[
         bool, typer.Option("--set-aside", help="Only those that broke their workers.")
     ] = False,
@@ -41,14 +47,19 @@ def list_generations(
     as_json: JsonOption = False,
 ) -> None:
     """List generations, the newest first."""
+    noted = _read_metadata(metadata or [])
 
     async def found(parts: "Parts") -> "list[Shown]":
+        from generations.selection import Filter
         from ops.showing import find_newest
 
-        def is_wanted(generation: "Generation") -> bool:
-            return status in {None, generation.status} and set_aside <= generation.is_set_aside
-
-        return await find_newest(parts, origin=origin, is_wanted=is_wanted, limit=limit)
+        wanted = Filter(
+            statuses=frozenset(status or ()),
+            model_id=model,
+            metadata=noted,
+            is_set_aside=set_aside,
+        )
+        return await find_newest(parts, wanted, origin=origin, limit=limit)
 
     shown = _with_parts(folder, found)
     if as_json:
@@ -129,6 +140,12 @@ def adopt(
     _tell_reopened(generation_id, done=_with_parts(folder, adopted), as_json=as_json)
 
 
+def _read_metadata(pairs: list[str]) -> dict[str, str]:
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise typer.BadParameter(f"{wrong[0]} is not NAME=TEXT.", param_hint="--metadata")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 def _tell_reopened(generation_id: str, *, done: bool, as_json: bool) -> None:
     if as_json:
         _print_json({"id": generation_id, "reopened": done})
@@ -153,6 +170,7 @@ async def _run(redis_url: str, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
     """Work with what a gateway has, and as it does."""
     from api_gateway.parts import Parts
     from generations.connection import connect
+    from generations.listing import Listing
     from generations.logs import configure_logs
     from generations.origins import OriginStore
     from generations.settings import GatewaySettings
@@ -164,7 +182,7 @@ async def _run(redis_url: str, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
     redis = connect(redis_url, max_connections=4)
     store = GenerationStore(redis, deadline=settings.deadline, keep=settings.keep)
     try:
-        return await work(Parts(settings, store, OriginStore(redis)))
+        return await work(Parts(settings, store, OriginStore(redis), Listing(redis)))
     finally:
         await redis.aclose()
 

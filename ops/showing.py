@@ -1,7 +1,6 @@
 """Generations as people read them in a terminal, and as ``--json`` prints them."""
 
-from collections.abc import Callable, Iterator
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -11,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from api_gateway.parts import Parts
-from api_gateway.reading import queue_position_of
+from api_gateway.reading import queue_positions_of
 from api_gateway.schemas import GenerationBody
 from generations.lifecycle import Status
 from generations.model import Delivery, Generation
+from generations.selection import Filter, Place
 
 STYLES: Final = {
     Status.QUEUED: "dim",
@@ -25,6 +25,8 @@ STYLES: Final = {
     Status.FAILED: "red",
     Status.CANCELLED: "magenta",
 }
+#: Generations that are read at a time.
+PAGE: Final = 100
 PROMPT_SHOWN: Final = 60
 #: In a file or a pipe nothing is cut.
 NO_EDGE: Final = 400
@@ -51,26 +53,30 @@ class Shown:
 
 async def find_one(parts: Parts, generation_id: str) -> Shown:
     """One generation, whoever's it is; raises GenerationNotFound."""
-    return await _shown(parts, await parts.store.find(generation_id))
+    (shown,) = await _shown(parts, [await parts.store.find(generation_id)])
+    return shown
 
 
 async def find_newest(
-    parts: Parts, *, origin: str | None, is_wanted: Callable[[Generation], bool], limit: int
+    parts: Parts, wanted: Filter, *, origin: str | None, limit: int
 ) -> list[Shown]:
-    """The newest generations first."""
+    """The newest generations first; without an origin, everybody's."""
     found: list[Shown] = []
-    async with aclosing(parts.store.newest(origin=origin)) as newest:
-        async for generation in newest:
-            if is_wanted(generation):
-                found.append(await _shown(parts, generation))
-            if len(found) == limit:
-                break
-    return found
+    place: Place | None = None
+    while True:
+        page = await parts.listing.page(
+            wanted, origin=origin, limit=min(PAGE, limit - len(found)), after=place
+        )
+        found += await _shown(parts, page.generations)
+        place = page.next
+        if place is None or len(found) == limit:
+            return found
 
 
-async def _shown(parts: Parts, generation: Generation) -> Shown:
-    deliveries = await parts.store.find_deliveries(generation)
-    return Shown(generation, deliveries, await queue_position_of(generation, parts.store))
+async def _shown(parts: Parts, generations: Sequence[Generation]) -> list[Shown]:
+    deliveries = await parts.store.find_all_deliveries(generations)
+    positions = await queue_positions_of(generations, parts.store)
+    return [Shown(*row) for row in zip(generations, deliveries, positions, strict=True)]
 
 
 def print_table(shown: list[Shown]) -> None:

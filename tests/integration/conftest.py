@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from generations.connection import connect
 from generations.due import DueIndex
+from generations.listing import Listing
 from generations.origins import OriginStore
 from generations.store import GenerationStore
 from tests.conftest import RedisServer
@@ -89,6 +90,12 @@ async def asking_as(name: str, gateway: GatewayProcess, redis: Redis) -> httpx.A
 def due(store_redis: Redis) -> DueIndex:
     """The due index that the store writes to."""
     return DueIndex(store_redis, keep=timedelta(days=7))
+
+
+@pytest.fixture
+def listing(store_redis: Redis) -> Listing:
+    """Pages of what the store keeps."""
+    return Listing(store_redis)
 
 
 @pytest.fixture

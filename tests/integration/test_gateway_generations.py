@@ -163,7 +163,7 @@ async def test_the_list_has_the_newest_first(studio: httpx.AsyncClient) -> None:
 
 
 async def test_an_empty_list_is_a_list(studio: httpx.AsyncClient) -> None:
-    assert (await studio.get("/v1/generations")).json() == {"generations": []}
+    assert (await studio.get("/v1/generations")).json() == {"generations": [], "next_cursor": None}
 
 
 async def test_origins_see_only_their_own(

@@ -1,4 +1,4 @@
-"""Records on a real server: accepted once, found by their origin, listed newest first."""
+"""Records on a real server: accepted once, found by their origin."""
 
 import asyncio
 from datetime import timedelta
@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from generations.connection import key
 from generations.due import DueIndex, due_key
 from generations.errors import GenerationNotFound, IdempotencyConflict
 from generations.ids import DELIVERY, GENERATION, new_id
 from generations.lifecycle import Status
+from generations.listing import index_of
 from generations.model import Generation
 from generations.origins import OriginStore
 from generations.steps import Lane
@@ -71,22 +71,24 @@ async def test_accepting_again_does_not_bring_back_what_went_on(
     assert await due.claim(dict.fromkeys(Lane, 9), lease=LONG) == []
 
 
-async def test_an_idempotency_key_makes_many_creates_one(store: GenerationStore) -> None:
+async def test_an_idempotency_key_makes_many_creates_one(
+    store: GenerationStore, store_redis: Redis
+) -> None:
     news = [a_new_generation() for _ in range(6)]
     accepted = await asyncio.gather(*(store.accept(new, idempotency_key="k-1") for new in news))
     assert len({generation.id for generation in accepted}) == 1
-    assert [generation async for generation in store.newest()] == [accepted[0]]
+    assert await store_redis.zcard(index_of(None)) == 1
 
 
 async def test_an_idempotency_key_is_for_one_request_of_one_origin(
-    store: GenerationStore,
+    store: GenerationStore, store_redis: Redis
 ) -> None:
     await store.accept(a_new_generation(), idempotency_key="k-1")
     with pytest.raises(IdempotencyConflict):
         await store.accept(a_new_generation(input={"prompt": "else"}), idempotency_key="k-1")
     other = await store.accept(a_new_generation(origin="archive"), idempotency_key="k-1")
     assert other.origin == "archive"
-    assert len([generation async for generation in store.newest()]) == 2
+    assert await store_redis.zcard(index_of(None)) == 2
 
 
 async def test_another_origins_generation_is_not_there(store: GenerationStore) -> None:
@@ -139,54 +141,6 @@ async def test_deliveries_are_listed_the_oldest_first(store: GenerationStore) ->
     (delivery,) = await store.find_deliveries(found)
     assert delivery.generation_id == generation.id
     assert delivery.event_type == "generation.cancelled"
-
-
-async def newest(store: GenerationStore, *, origin: str | None = None, page: int = 3) -> list[str]:
-    return [generation.id async for generation in store.newest(origin=origin, page=page)]
-
-
-@pytest.mark.parametrize("count", [0, 1, 3, 4, 7])
-@pytest.mark.parametrize("page", [1, 3])
-async def test_pages_join_without_a_seam(
-    count: int, page: int, store: GenerationStore, redis_url: str
-) -> None:
-    assert redis_url
-    accepted = await accept_many(store, count)
-    found = await newest(store, page=page)
-    assert sorted(found) == sorted(generation.id for generation in accepted)
-    listed = [(await store.find(generation_id)).created_at for generation_id in found]
-    assert listed == sorted(listed, reverse=True)
-
-
-async def test_an_origin_lists_its_own(store: GenerationStore) -> None:
-    ours = [await accept(store, origin=origin) for origin in ("studio", "archive", "studio")]
-    assert sorted(await newest(store)) == sorted(generation.id for generation in ours)
-    assert await newest(store, origin="archive") == [ours[1].id]
-    assert await newest(store, origin="nobody") == []
-
-
-async def test_what_is_accepted_while_one_pages_repeats_nothing(store: GenerationStore) -> None:
-    accepted = await accept_many(store, 6)
-    found = []
-    async for generation in store.newest(page=2):
-        found.append(generation.id)
-        await accept_many(store, 3)
-    assert sorted(found) == sorted(generation.id for generation in accepted)
-
-
-async def test_an_expired_record_is_left_out(store: GenerationStore, store_redis: Redis) -> None:
-    accepted = await accept_many(store, 5)
-    await store_redis.delete(*(key(generation.id) for generation in accepted[1:4]))
-    assert sorted(await newest(store, page=2)) == sorted([accepted[0].id, accepted[4].id])
-
-
-async def test_what_is_long_gone_leaves_the_list(
-    store: GenerationStore, store_redis: Redis
-) -> None:
-    (old,) = await accept_many(store, 1)
-    await store_redis.zadd(key("generations"), {old.id: 1})
-    await accept_many(store, 1)
-    assert old.id not in await newest(store)
 
 
 async def test_each_has_its_place_in_line(

@@ -13,7 +13,9 @@ from generations.connection import connect
 from generations.due import DueIndex
 from generations.errors import StoreUnavailable
 from generations.lifecycle import Status
+from generations.listing import Listing
 from generations.origins import OriginStore
+from generations.selection import Filter
 from generations.steps import Lane
 from generations.store import GenerationStore
 from tests.builders import a_generation, a_new_generation
@@ -68,13 +70,9 @@ async def test_every_way_to_the_store_says_that_it_is_away(
     held, _ = await hold(own_due, Lane.SUBMISSIONS)
     server.stop()
 
-    async def list_newest() -> None:
-        async for _ in own_store.newest():
-            pass
-
     ways: list[Callable[[], Awaitable[object]]] = [
         own_store.examine,
-        list_newest,
+        lambda: Listing(client).page(Filter(), origin=None, limit=1),
         lambda: own_store.accept(a_new_generation()),
         lambda: own_store.find(generation.id),
         lambda: own_store.find_deliveries(a_generation(delivery_ids=("dlv_1",))),

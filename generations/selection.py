@@ -1,0 +1,112 @@
+"""Which generations of a list are meant, and where in it a page ended. Pure."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, Self
+
+from generations.errors import InvalidCursor
+from generations.ids import GENERATION, is_id
+from generations.lifecycle import Status
+from generations.model import Metadata
+from generations.records import read_metadata
+
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+_PLACE: Final = re.compile(r"1:(0|[1-9][0-9]{0,14}):(.+)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a page ended; the greater of two places is the newer one.
+
+    Neither a rank nor an offset, so that it stays where it is while rows come and go.
+    """
+
+    created_ms: int
+    id: str
+
+    def as_cursor(self) -> str:
+        """The place as its reader is given it: opaque, with a version in front."""
+        text = f"1:{self.created_ms}:{self.id}"
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def of_cursor(cls, cursor: str) -> Self:
+        """The place that a cursor names; anybody's, for a place tells nothing of what is there.
+
+        Raises:
+            InvalidCursor: nobody was ever given this one.
+        """
+        try:
+            text = base64.urlsafe_b64decode(f"{cursor}==").decode()
+        except (binascii.Error, ValueError) as exc:
+            raise InvalidCursor from exc
+        read = _PLACE.fullmatch(text)
+        if read is None or not is_id(read[2], GENERATION):
+            raise InvalidCursor
+        place = cls(int(read[1]), read[2])
+        if place.as_cursor() != cursor:
+            raise InvalidCursor
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which generations are meant: those that fit all of it. What is left out, all fit."""
+
+    statuses: frozenset[Status] = frozenset()
+    model_id: str | None = None
+    #: What must have been noted, whatever else was.
+    metadata: Metadata = field(default_factory=dict)
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    #: Only those that brought their workers down.
+    is_set_aside: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a record that :meth:`fits` looks at, and ``model_id``, which all have."""
+        looked_at = {
+            "status": bool(self.statuses),
+            "metadata": bool(self.metadata),
+            "set_aside": self.is_set_aside,
+        }
+        return ("model_id", *(name for name, is_looked_at in looked_at.items() if is_looked_at))
+
+    def fits(self, fields: Mapping[str, str | None]) -> bool:
+        """Whether a record is meant, but for when it was accepted (:meth:`between`)."""
+        if self.statuses and fields["status"] not in self.statuses:
+            return False
+        if self.model_id is not None and fields["model_id"] != self.model_id:
+            return False
+        if self.is_set_aside and not fields.get("set_aside"):
+            return False
+        noted = read_metadata(fields.get("metadata")) if self.metadata else {}
+        return self.metadata.items() <= noted.items()
+
+    def between(self, place: Place | None) -> tuple[str, str]:
+        """The newest and the oldest creation (ms) that are meant, as Redis takes bounds.
+
+        With a place, nothing that is newer; what is as old may come before or after it.
+        """
+        newest = "+inf"
+        if self.created_before is not None:
+            newest = f"({-(_in_us(self.created_before) // -1000)}"
+        if place is not None and not self._is_too_new(place):
+            newest = str(place.created_ms)
+        oldest = "-inf"
+        if self.created_after is not None:
+            oldest = f"({_in_us(self.created_after) // 1000}"
+        return newest, oldest
+
+    def _is_too_new(self, place: Place) -> bool:
+        bound = self.created_before
+        return bound is not None and place.created_ms * 1000 >= _in_us(bound)
+
+
+def _in_us(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1)
