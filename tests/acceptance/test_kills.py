@@ -72,7 +72,7 @@ def killed(stack_to_break: Stack, brave: OriginClient) -> Killed:
     told = delivery_of(after_attempt, brave)
     may_answer.set()
     eventually(
-        lambda: worker.has_logged("delivery.attempted", told, '"status_code": 200'),
+        lambda: worker.has_logged("delivery.attempted", told, '"status_code":200'),
         "the worker has the endpoint's answer",
     )
 

