@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from fastapi import Header, Response
 from pydantic import BaseModel, Field
 
+from generations.accepting import LONGEST_DEADLINE
 from generations.model import Generation, NewGeneration, OnUncertain
-from generations.store import LONGEST_DEADLINE
 
 WEBHOOK: Final = "https://example.com/callbacks"
 LONGEST_KEY: Final = 255

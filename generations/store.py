@@ -1,39 +1,24 @@
 """Generations and deliveries on record: accept, find, cancel. Times are Redis's own."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import chain
-from typing import Final
+from typing import Any
 
 from redis.asyncio import Redis
 
-from generations.connection import fsync_of, key, load_script, reaching_store, read_hash
-from generations.due import UNFINISHED, DueIndex, due_key, new_guard
+from generations.accepting import Accepts, Ask
+from generations.connection import fsync_of, key, reaching_store, read_hash
+from generations.due import DueIndex, new_guard
 from generations.durability import Finding, judge_server
-from generations.errors import GenerationNotFound, IdempotencyConflict
+from generations.errors import GenerationNotFound, Refusal
 from generations.ids import GENERATION, is_id
 from generations.lifecycle import Status, allowed_to_reopen, is_finished
-from generations.listing import index_of
 from generations.model import Delivery, ErrorCode, Generation, NewGeneration
-from generations.records import (
-    Fields,
-    as_accepted,
-    dump_json,
-    in_ms,
-    read_delivery,
-    read_generation,
-    to_ms,
-    write_new_generation,
-)
+from generations.records import read_delivery, read_generation, to_ms
 from generations.steps import Due, Lane, Step, finish
-
-#: The longest deadline that may be asked for.
-LONGEST_DEADLINE: Final = timedelta(days=7)
-#: How long an idempotency key is remembered.
-IDEMPOTENCY_KEPT: Final = timedelta(hours=24)
 
 
 class CancelAnswer(StrEnum):
@@ -49,12 +34,10 @@ class GenerationStore:
 
     def __init__(self, redis: Redis, *, deadline: timedelta, keep: timedelta) -> None:
         self._redis = redis
-        self._accept = load_script(redis, "accept")
+        self._accepts = Accepts(redis, deadline=deadline, keep=keep)
         self._due = DueIndex(redis, keep=keep)
         self._deadline = deadline
-        self._keep = keep
 
-    @reaching_store
     async def accept(self, new: NewGeneration, *, idempotency_key: str | None = None) -> Generation:
         """Put a generation on record, due now. The same id again changes nothing.
 
@@ -64,31 +47,22 @@ class GenerationStore:
         Raises:
             IdempotencyConflict: the key was used before for something else.
         """
-        fields = write_new_generation(new)
-        deadline = in_ms(new.deadline or self._deadline)
-        keys = [
-            key(new.id),
-            due_key(Lane.SUBMISSIONS),
-            UNFINISHED,
-            index_of(None),
-            index_of(new.origin),
-        ]
-        if idempotency_key is not None:
-            keys.append(_idempotency_key(new.origin, idempotency_key))
-        outcome, accepted_id, accepted_ms = await self._accept(
-            keys=keys,
-            args=[
-                new.id,
-                deadline,
-                in_ms(LONGEST_DEADLINE + self._keep),
-                _fingerprint(fields, deadline),
-                in_ms(IDEMPOTENCY_KEPT),
-                *(part for pair in fields.items() for part in pair),
-            ],
-        )
-        if outcome == "conflict":
-            raise IdempotencyConflict
-        return read_generation(accepted_id, as_accepted(fields, int(accepted_ms), deadline))
+        return await self._accepts.one(Ask(new, idempotency_key))
+
+    async def accept_all(self, asks: Sequence[Ask]) -> list[Generation | Refusal]:
+        """As :meth:`accept`, of many in few round trips: for each what it returns, or raises.
+
+        Where the store goes away meanwhile, some of them may be on record.
+        """
+        return await self._accepts.many(asks)
+
+    async def promise_batch(self, origin: str, idempotency_key: str, asked: Any) -> None:
+        """Note what a batch with this key asks for; asking for the same again is fine.
+
+        Raises:
+            IdempotencyConflict: it is not what it was.
+        """
+        await self._accepts.promise_batch(origin, idempotency_key, asked)
 
     @reaching_store
     async def find(self, generation_id: str, *, origin: str | None = None) -> Generation:
@@ -186,12 +160,3 @@ class GenerationStore:
         """Whether the server keeps what is accepted, as far as it tells."""
         facts = await self._redis.info()
         return judge_server(facts, await fsync_of(self._redis))
-
-
-def _idempotency_key(origin: str, idempotency_key: str) -> str:
-    return key(f"idempotency:{origin}:{hashlib.sha256(idempotency_key.encode()).hexdigest()}")
-
-
-def _fingerprint(fields: Fields, deadline_ms: int) -> str:
-    asked = dump_json([dict(fields), deadline_ms])
-    return hashlib.sha256(asked.encode()).hexdigest()

