@@ -1,13 +1,16 @@
 """Accepting a generation, the same on both faces: check what can be checked, then record."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from api_gateway.parts import Parts
 from generations.addresses import check_webhook
-from generations.errors import InvalidModelId
+from generations.catalog import Catalog
+from generations.errors import Fault, InvalidInput, InvalidModelId
 from generations.logs import logger
-from generations.model import Generation, NewGeneration
+from generations.model import Generation, InputSchema, NewGeneration
 
 log = logger(__name__)
 
@@ -18,20 +21,28 @@ _MODEL_ID: Final = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+")
 
 
 async def accept(
-    new: NewGeneration, parts: Parts, *, idempotency_key: str | None = None
+    new: NewGeneration,
+    parts: Parts,
+    *,
+    idempotency_key: str | None = None,
+    input_at: tuple[str, ...] = ("input",),
 ) -> Generation:
     """The generation, on record and due; where it is refused, nothing is stored.
 
     With an idempotency key that was used before for the same, the generation of then.
 
+    Args:
+        new: what is asked for.
+        parts: what the program has.
+        idempotency_key: the origin's own name for this request.
+        input_at: where in the body the input is, for what is said of its fields.
+
     Raises:
         IdempotencyConflict: the key was used before for something else.
-        InvalidModelId, InvalidWebhook, AddressNotAllowed: it is refused.
+        InvalidModelId, InvalidInput, InvalidWebhook, AddressNotAllowed: it is refused.
         StoreUnavailable: it may be on record where the answer was lost on the way.
     """
-    check_model_id(new.model_id)
-    if new.webhook is not None:
-        check_webhook(new.webhook, parts.settings.allowed)
+    new = checked(new, parts, input_at=input_at)
     generation = await parts.store.accept(new, idempotency_key=idempotency_key)
     log.info(
         "generation.accepted" if generation.id == new.id else "generation.replayed",
@@ -42,6 +53,17 @@ async def accept(
     return generation
 
 
+def checked(
+    new: NewGeneration, parts: Parts, *, input_at: tuple[str, ...] = ("input",)
+) -> NewGeneration:
+    """What may be put on record as far as the request itself tells; raises the Refusal."""
+    check_model_id(new.model_id)
+    if new.webhook is not None:
+        check_webhook(new.webhook, parts.settings.allowed)
+    schema = check_input(new, parts.catalog.current, input_at=input_at)
+    return replace(new, schema=schema)
+
+
 def check_model_id(model_id: str) -> None:
     """Accept a text as a model id; whether there is such a model is for RunComfy to say.
 
@@ -50,3 +72,31 @@ def check_model_id(model_id: str) -> None:
     """
     if len(model_id) > LONGEST_MODEL_ID or not _MODEL_ID.fullmatch(model_id):
         raise InvalidModelId
+
+
+def check_input(
+    new: NewGeneration, catalog: Catalog, *, input_at: tuple[str, ...] = ("input",)
+) -> InputSchema:
+    """Accept an input as far as its model's schema tells; the word is whether there is one.
+
+    Raises:
+        InvalidInput: the schema is against it, in these places.
+    """
+    model = catalog.find(new.model_id)
+    if model is None or not model.is_known:
+        return InputSchema.UNKNOWN
+    found = model.faults(new.input)
+    if found:
+        raise InvalidInput(
+            _summary(found),
+            faults=[Fault((*input_at, *fault.path), fault.message) for fault in found],
+        )
+    return InputSchema.KNOWN
+
+
+def _summary(faults: Sequence[Fault]) -> str:
+    """One sentence for clients that show no more than that, as RunComfy's do."""
+    first = faults[0]
+    more = f" And {len(faults) - 1} more; see errors." if faults[1:] else ""
+    where = ".".join(str(part) for part in first.path) or "the input"
+    return f"The input is not as the model's schema has it: {where}: {first.message}{more}"

@@ -8,18 +8,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from api_gateway import generation_routes, health_routes, runcomfy_routes
+from api_gateway import generation_routes, health_routes, model_routes, runcomfy_routes
 from api_gateway.edge import BodyLimit, Edge
 from api_gateway.openapi import Described
 from api_gateway.parts import Parts
 from api_gateway.problems import answer_with_problems
 from api_gateway.uses import Uses
 from generations.connection import connect
-from generations.listing import Listing
 from generations.logs import configure_logs
-from generations.origins import OriginStore
 from generations.settings import GatewaySettings, load_settings
-from generations.store import GenerationStore
 
 
 def create_app(settings: GatewaySettings | None = None) -> FastAPI:
@@ -35,6 +32,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     app.add_middleware(Edge)
     answer_with_problems(app)
     app.include_router(runcomfy_routes.router)
+    app.include_router(model_routes.router)
     app.include_router(generation_routes.router)
     app.include_router(health_routes.router)
     return app
@@ -45,15 +43,13 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure_logs(settings.log_level)
         redis = connect(settings.redis_url.get_secret_value())
-        store = GenerationStore(redis, deadline=settings.deadline, keep=settings.keep)
-        origins = OriginStore(redis)
-        uses = Uses(origins)
-        app.state.parts = Parts(
-            settings=settings, store=store, origins=origins, listing=Listing(redis)
-        )
+        parts = Parts.over(redis, settings)
+        uses = Uses(parts.origins)
+        app.state.parts = parts
         app.state.uses = uses
         try:
-            yield
+            async with parts.catalog.following(interval=settings.catalog_check):
+                yield
         finally:
             await uses.finish()
             await redis.aclose()

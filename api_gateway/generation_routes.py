@@ -24,6 +24,7 @@ from generations.errors import (
     IdempotencyConflict,
     InvalidBody,
     InvalidCursor,
+    InvalidInput,
     InvalidModelId,
     InvalidWebhook,
 )
@@ -62,6 +63,7 @@ async def _asked_for(origin: Caller, body: JsonObject) -> NewGeneration:
         InvalidBody,
         BodyTooLarge,
         InvalidModelId,
+        InvalidInput,
         InvalidWebhook,
         AddressNotAllowed,
         IdempotencyConflict,

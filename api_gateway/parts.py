@@ -1,11 +1,13 @@
-"""What the routes are given: store, origins and settings, built once in ``app.py``."""
+"""What the routes are given: stores, catalog and settings, built once in ``app.py``."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Depends, Request
 
 from api_gateway.uses import Uses
+from generations.catalog_store import CatalogCopy, CatalogStore
+from generations.connection import Redis
 from generations.listing import Listing
 from generations.origins import OriginStore
 from generations.settings import GatewaySettings
@@ -20,6 +22,18 @@ class Parts:
     store: GenerationStore
     origins: OriginStore
     listing: Listing
+    catalog: CatalogCopy
+
+    @classmethod
+    def over(cls, redis: Redis, settings: GatewaySettings) -> Self:
+        """All of it over one connection pool, which its owner closes."""
+        return cls(
+            settings=settings,
+            store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
+            origins=OriginStore(redis),
+            listing=Listing(redis),
+            catalog=CatalogCopy(CatalogStore(redis)),
+        )
 
 
 async def _parts(request: Request) -> Parts:

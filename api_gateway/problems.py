@@ -23,8 +23,10 @@ from generations.errors import (
     IdempotencyConflict,
     InvalidBody,
     InvalidCursor,
+    InvalidInput,
     InvalidModelId,
     InvalidWebhook,
+    ModelNotFound,
     StoreUnavailable,
     Unauthorized,
 )
@@ -60,6 +62,8 @@ PROBLEMS: Final[Mapping[type[DarkroomError], Shape]] = {
     InvalidBody: Shape(400),
     BodyTooLarge: Shape(413),
     InvalidModelId: Shape(400, runcomfy_code=400001),
+    ModelNotFound: Shape(404, runcomfy_code=404001),
+    InvalidInput: Shape(422, runcomfy_code=422001),
     InvalidWebhook: Shape(400),
     AddressNotAllowed: Shape(400),
     IdempotencyConflict: Shape(422),
@@ -85,7 +89,8 @@ def describe(error: DarkroomError) -> Problem:
     """The problem for an error that the table has."""
     shape = PROBLEMS[type(error)]
     problem = _problem(shape.status, error.code, error.message)
-    return problem.model_copy(update={"runcomfy_code": shape.runcomfy_code})
+    found = {"runcomfy_code": shape.runcomfy_code, "errors": _field_problems(error)}
+    return problem.model_copy(update=found)
 
 
 def internal() -> Problem:
@@ -143,6 +148,13 @@ def _problem(status: int, code: str, detail: str) -> Problem:
         code=code,
         detail=detail,
     )
+
+
+def _field_problems(error: DarkroomError) -> list[FieldProblem] | None:
+    if not isinstance(error, InvalidInput):
+        return None
+    found = [(_pointer(("body", *fault.path)), fault.message) for fault in error.faults]
+    return [FieldProblem(pointer=where, message=said) for where, said in found] or None
 
 
 def _pointer(loc: Sequence[int | str]) -> str:

@@ -5,13 +5,14 @@ https://docs.runcomfy.com/model-apis/async-queue-endpoints
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from api_gateway.acceptance import accept
 from api_gateway.auth import Caller
 from api_gateway.bodies import JsonObject
 from api_gateway.cancelling import cancel_once
 from api_gateway.metadata import NOTED, QueryMetadata, metadata_query
+from api_gateway.model_routes import ModelId
 from api_gateway.openapi import INPUT_BODY, refusals
 from api_gateway.parts import OwnUrl, Wired
 from api_gateway.reading import Requested, queue_position_of
@@ -21,7 +22,6 @@ from api_gateway.runcomfy_schemas import (
     RequestResult,
     RequestStatus,
 )
-from api_gateway.schemas import MODEL_ID
 from api_gateway.submitting import Asked, IdempotencyKey, tell_replay
 from generations.errors import (
     AddressNotAllowed,
@@ -29,6 +29,7 @@ from generations.errors import (
     GenerationNotFound,
     IdempotencyConflict,
     InvalidBody,
+    InvalidInput,
     InvalidModelId,
     InvalidWebhook,
 )
@@ -39,19 +40,9 @@ from generations.presentation import result_body, shown_status
 router = APIRouter(prefix="/v1", tags=["RunComfy"])
 
 
-async def _model_id(
-    request: Request,
-    model_id: Annotated[
-        str, Path(description="RunComfy's model id, slashes included.", examples=[MODEL_ID])
-    ],
-) -> str:
-    # The router's pattern ends in "$", which passes over a newline at the end of the path.
-    return f"{model_id}\n" if request.scope["path"].endswith("\n") else model_id
-
-
 async def _asked_for(
     origin: Caller,
-    model_id: Annotated[str, Depends(_model_id)],
+    model_id: ModelId,
     input_: JsonObject,
     asked: Annotated[Asked, Query()],
     metadata: QueryMetadata,
@@ -78,6 +69,7 @@ async def _asked_for(
         InvalidBody,
         BodyTooLarge,
         InvalidModelId,
+        InvalidInput,
         InvalidWebhook,
         AddressNotAllowed,
         IdempotencyConflict,
@@ -91,7 +83,7 @@ async def submit_request(
     idempotency_key: IdempotencyKey = None,
 ) -> RequestAccepted:
     """Put a request on record; it is submitted to RunComfy at once, and survives any restart."""
-    accepted = await accept(new, parts, idempotency_key=idempotency_key)
+    accepted = await accept(new, parts, idempotency_key=idempotency_key, input_at=())
     tell_replay(response, new, accepted)
     return RequestAccepted(
         request_id=accepted.id,

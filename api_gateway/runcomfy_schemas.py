@@ -5,7 +5,7 @@ https://docs.runcomfy.com/model-apis/async-queue-endpoints
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api_gateway.schemas import CancelOutcome, ErrorBody
 
@@ -63,3 +63,37 @@ class RequestCancel(BaseModel):
         description="cancelled: it took effect. not_cancellable: it runs on, or had ended. "
         "cancellation_requested: RunComfy has not answered yet; look at the status again."
     )
+
+
+class ModelRecord(BaseModel):
+    """A model as RunComfy's catalog has it; there may be more than is described here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model_id: str
+    inputs: list[str] = Field(description="The names of the input's fields.")
+    required_inputs: list[str] = Field(description="Those of them that must be given.")
+    display_name: str | None = None
+    description: str | None = None
+    categories: list[str] | None = None
+    kind: str | None = None
+    base_price_usd: float | None = Field(
+        default=None, description="US dollars per price_unit; absent where nobody knows it."
+    )
+    price_unit: str | None = None
+    input_schema: dict[str, Any] | None = Field(
+        default=None, description="What the model takes, in RunComfy's dialect of JSON Schema."
+    )
+
+
+class ModelList(BaseModel):
+    """A page of RunComfy's catalog."""
+
+    models: list[ModelRecord]
+    total: int = Field(description="How many there are on all pages.")
+
+
+class CategoryList(BaseModel):
+    """What models there are, by what they take and make."""
+
+    categories: list[str] = Field(examples=[["image-to-video", "text-to-image"]])

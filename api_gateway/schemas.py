@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSche
 from api_gateway.metadata import EXAMPLE, NOTED, Metadata
 from api_gateway.submitting import WEBHOOK, Asked
 from generations.lifecycle import DeliveryStatus, Status
-from generations.model import Delivery, ErrorCode, Generation
+from generations.model import Delivery, ErrorCode, Generation, InputSchema
 from generations.presentation import rfc3339
 
 #: An instant as every answer writes it.
@@ -129,6 +129,12 @@ class GenerationBody(Answer):
     id: str = Field(examples=["gen_01KAQ8Y5M8W7F0V1Z3T6R9N2XB"])
     model: str = Field(validation_alias="model_id", description="RunComfy's model id.")
     input: dict[str, Any] = Field(description="What the model was given.")
+    input_schema: InputSchema = Field(
+        validation_alias="schema",
+        serialization_alias="schema",
+        description="Whether the input was checked against the model's schema. unknown: Darkroom "
+        "has none, so RunComfy alone says whether the input is right.",
+    )
     status: Status = Field(description="Where the generation is now.")
     created_at: Instant = Field(description="When it was accepted.")
     deadline: Instant = Field(description="When it fails if it has not finished by then.")

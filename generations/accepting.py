@@ -127,11 +127,17 @@ class Accepts:
             new.id,
             deadline,
             in_ms(LONGEST_DEADLINE + self._keep),
-            _hash(dump_json([fields, deadline])),
+            _fingerprint(fields, deadline),
             in_ms(IDEMPOTENCY_KEPT),
             *(part for pair in fields.items() for part in pair),
         ]
         return _Call(fields, deadline, keys, args)
+
+
+def _fingerprint(fields: Fields, deadline_ms: int) -> str:
+    # What is known of the model may change between a request and its repetition.
+    asked = {name: text for name, text in fields.items() if name != "schema"}
+    return _hash(dump_json([asked, deadline_ms]))
 
 
 def _hash(text: str) -> str:

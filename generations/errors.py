@@ -2,8 +2,9 @@
 
 DarkroomError
 ├─ Refusal                 the origin's doing: told, never retried
-│    Unauthorized · Forbidden · GenerationNotFound · InvalidBody · BodyTooLarge · InvalidModelId
-│    InvalidWebhook · AddressNotAllowed · IdempotencyConflict · InvalidCursor
+│    Unauthorized · Forbidden · GenerationNotFound · ModelNotFound · InvalidBody · BodyTooLarge
+│    InvalidModelId · InvalidInput · InvalidWebhook · AddressNotAllowed · IdempotencyConflict
+│    InvalidCursor
 ├─ Transient               try again; carries ``retry_after``
 │    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable · StoreUnavailable
 ├─ Permanent               trying again cannot help
@@ -14,8 +15,18 @@ DarkroomError
 Errors know nothing of HTTP; ``api_gateway/problems.py`` maps them.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in one place of a JSON document, and what to do."""
+
+    path: tuple[str | int, ...]
+    message: str
 
 
 class DarkroomError(Exception):
@@ -56,6 +67,12 @@ class GenerationNotFound(Refusal):
     code = "generation_not_found"
 
 
+class ModelNotFound(Refusal):
+    """The catalog has no model with this id; GET /v1/models lists those it has."""
+
+    code = "model_not_found"
+
+
 class InvalidBody(Refusal):
     """The body must be a JSON object; send it with Content-Type: application/json."""
 
@@ -72,6 +89,17 @@ class InvalidModelId(Refusal):
     """The model id must look like 'vendor/model/mode': letters, digits, '.', '_', '-' and '/'."""
 
     code = "invalid_model_id"
+
+
+class InvalidInput(Refusal):
+    """The input is not as the model's schema has it; errors names each field and says why."""
+
+    code = "invalid_input"
+
+    def __init__(self, message: str | None = None, *, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(message)
+        #: What is wrong, with places counted from the body.
+        self.faults = tuple(faults)
 
 
 class InvalidWebhook(Refusal):

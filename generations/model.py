@@ -44,6 +44,13 @@ class Scope(StrEnum):
     ADMIN = "admin"  #: Everything, the other scopes included.
 
 
+class InputSchema(StrEnum):
+    """Whether the input could be checked when the generation was accepted."""
+
+    KNOWN = "known"  #: The catalog had the model's schema, and the input fits it.
+    UNKNOWN = "unknown"  #: It had none: RunComfy alone says whether the input is right.
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationError:
     """Why a generation failed."""
@@ -86,6 +93,7 @@ class NewGeneration:
     #: How long it may take from its acceptance; None takes the default.
     deadline: timedelta | None = None
     metadata: Metadata = field(default_factory=dict)
+    schema: InputSchema = InputSchema.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,7 @@ class Generation:
     #: The instant after which polling stops.
     deadline: datetime
     timeline: tuple[Moment, ...]
+    schema: InputSchema = InputSchema.UNKNOWN
     webhook: str | None = None
     webhook_intermediate_status: bool = False
     #: None leaves it to the origin's own choice.

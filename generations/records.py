@@ -18,6 +18,7 @@ from generations.model import (
     ErrorCode,
     Generation,
     GenerationError,
+    InputSchema,
     Metadata,
     Moment,
     NewGeneration,
@@ -85,6 +86,7 @@ def write_new_generation(new: NewGeneration) -> dict[str, str]:
         "intermediate": "1" if new.webhook_intermediate_status else "",
         "on_uncertain": new.on_uncertain or "",
         **noted,
+        "schema": new.schema,
     }
 
 
@@ -110,6 +112,7 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         created_at=from_ms(fields["created_at"]),
         deadline=from_ms(fields["deadline"]),
         timeline=read_timeline(fields["timeline"]),
+        schema=_read(fields, "schema", InputSchema) or InputSchema.UNKNOWN,
         webhook=fields.get("webhook") or None,
         webhook_intermediate_status=bool(fields.get("intermediate")),
         on_uncertain=_read(fields, "on_uncertain", OnUncertain),

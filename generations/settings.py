@@ -99,6 +99,8 @@ class GatewaySettings(StoreSettings):
     cancel_wait: Duration = timedelta(seconds=10)
     #: The origin in status_url and its like; default: that of the request.
     public_url: HttpUrl | None = None
+    #: How often it looks whether a worker has fetched another catalog.
+    catalog_check: Duration = timedelta(seconds=5)
     #: Whether /docs and /openapi.json are served.
     docs: bool = True
 
@@ -123,6 +125,8 @@ class WorkerSettings(StoreSettings):
     delivery_schedule: Annotated[tuple[Duration, ...], NoDecode] = tuple(
         timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     )
+    #: How old the catalog of models may be before a worker fetches it anew.
+    catalog_interval: Duration = timedelta(hours=1)
     #: How often the dispatcher looks for what is due.
     dispatch_interval: Duration = timedelta(milliseconds=25)
 

@@ -170,19 +170,14 @@ async def _run(redis_url: str, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
     """Work with what a gateway has, and as it does."""
     from api_gateway.parts import Parts
     from generations.connection import connect
-    from generations.listing import Listing
     from generations.logs import configure_logs
-    from generations.origins import OriginStore
     from generations.settings import GatewaySettings
-    from generations.store import GenerationStore
 
     # On standard error, and only what a person must know: the command says the rest.
     configure_logs("WARNING")
-    settings = GatewaySettings()
     redis = connect(redis_url, max_connections=4)
-    store = GenerationStore(redis, deadline=settings.deadline, keep=settings.keep)
     try:
-        return await work(Parts(settings, store, OriginStore(redis), Listing(redis)))
+        return await work(Parts.over(redis, GatewaySettings()))
     finally:
         await redis.aclose()
 

@@ -1,7 +1,7 @@
 """The models that the simulator runs: one JSON file each, under ``models/``.
 
 A file is RunComfy's public catalog record (section 1.11 of the reference) with one key more,
-``simulation``, which never leaves the simulator.
+``simulation``, which never leaves the simulator. What is bundled with Darkroom is not repeated.
 """
 
 import json
@@ -12,12 +12,15 @@ from typing import Any, Final, Literal
 
 import jsonschema_rs
 
+from generations import catalog
+from generations.bundled import BUNDLED
 from ops.simulator.timeline import Spread
 
 Input = dict[str, Any]
 Violation = dict[str, Any]
 
 MODELS: Final = Path(__file__).parent / "models"
+_BUNDLED: Final = {record["model_id"]: record for record in BUNDLED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,6 @@ class Model:
         seconds = self.option(body, "duration") if self.record["price_unit"] == "second" else 1
         return round(price * seconds, 4)
 
-    def public_record(self, *, include_schema: bool) -> dict[str, Any]:
-        schema = self.record["input_schema"]
-        names = {"inputs": list(schema["properties"]), "required_inputs": schema["required"]}
-        hidden = set() if include_schema else {"input_schema", "output_schema"}
-        return {k: v for k, v in self.record.items() if k not in hidden} | names
-
 
 def _to_violation(error: jsonschema_rs.ValidationError) -> Violation:
     # FastAPI's form, which RunComfy's `detail` array is taken to have.
@@ -71,6 +68,7 @@ def _to_violation(error: jsonschema_rs.ValidationError) -> Violation:
 def read_model(text: str) -> Model:
     """A model from its file's text; raises KeyError where the file lacks something."""
     record = json.loads(text)
+    record = _BUNDLED.get(record["model_id"], {}) | record
     simulation = record.pop("simulation")
     return Model(
         record=record,
@@ -87,6 +85,8 @@ class Catalog:
 
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = {model.model_id: model for model in models}
+        #: What the catalog's routes show of them.
+        self.public = catalog.Catalog(model.record for model in self)
 
     @classmethod
     def from_files(cls, directory: Path = MODELS) -> "Catalog":
@@ -96,25 +96,5 @@ class Catalog:
     def find(self, model_id: str) -> Model | None:
         return self._models.get(model_id)
 
-    def categories(self) -> list[str]:
-        return sorted({name for model in self for name in model.record["categories"]})
-
-    def search(
-        self, *, text: str = "", category: str | None = None, kind: str | None = None
-    ) -> list[Model]:
-        """The models that have the text in id, name or description, of a category and kind."""
-        return [
-            model
-            for model in self
-            if text.lower() in _searchable(model)
-            and category in {None, *model.record["categories"]}
-            and kind in {None, model.record["kind"]}
-        ]
-
     def __iter__(self) -> Iterator[Model]:
         return iter(self._models.values())
-
-
-def _searchable(model: Model) -> str:
-    record = model.record
-    return f"{record['model_id']} {record['display_name']} {record['description']}".lower()

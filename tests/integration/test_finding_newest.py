@@ -5,8 +5,6 @@ from redis.asyncio import Redis
 
 from api_gateway.parts import Parts
 from generations.lifecycle import Status
-from generations.listing import Listing
-from generations.origins import OriginStore
 from generations.selection import Filter
 from generations.settings import GatewaySettings
 from generations.store import GenerationStore
@@ -15,8 +13,8 @@ from tests.integration.claiming import accept
 
 
 @pytest.fixture
-def parts(store: GenerationStore, listing: Listing, store_redis: Redis) -> Parts:
-    return Parts(GatewaySettings(), store, OriginStore(store_redis), listing)
+def parts(store_redis: Redis) -> Parts:
+    return Parts.over(store_redis, GatewaySettings())
 
 
 def ids(shown: list[Shown]) -> list[str]:

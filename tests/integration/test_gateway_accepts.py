@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.integration.conftest import BODY_LIMIT
 from tests.integration.gateway_process import GatewayProcess
 
-SUBMIT = f"/v1/models/{SEEDANCE}"
+SUBMIT = f"/v1/models/{UNLISTED}"
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,13 @@ async def test_nesting_at_the_limit_comes_back_as_it_was(studio: httpx.AsyncClie
     nested: list[object] = []
     for _ in range(61):
         nested = [nested]
-    answer = await studio.post("/v1/generations", json={"model": SEEDANCE, "input": {"a": nested}})
+    answer = await studio.post("/v1/generations", json={"model": UNLISTED, "input": {"a": nested}})
     assert answer.status_code == 201, answer.text
     assert answer.json()["input"] == {"a": nested}
 
 
 async def test_numbers_beyond_64_bits_come_back_as_they_were(studio: httpx.AsyncClient) -> None:
-    asked = {"model": SEEDANCE, "input": {"seed": 10**30}}
+    asked = {"model": UNLISTED, "input": {"seed": 10**30}}
     answer = await studio.post("/v1/generations", json=asked)
     assert answer.status_code == 201, answer.text
     assert answer.json()["input"] == {"seed": 10**30}

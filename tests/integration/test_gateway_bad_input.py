@@ -9,10 +9,10 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from generations.ids import GENERATION, new_id
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.integration.conftest import BODY_LIMIT
 
-SUBMIT = f"/v1/models/{SEEDANCE}"
+SUBMIT = f"/v1/models/{UNLISTED}"
 CREATE = "/v1/generations"
 BOTH = [SUBMIT, CREATE]
 ROUTES = [
@@ -52,7 +52,7 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 def created(**fields: Any) -> dict[str, Any]:
     """The body of a create, with other fields."""
-    return {"model": SEEDANCE, "input": {}, **fields}
+    return {"model": UNLISTED, "input": {}, **fields}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,6 @@ def created(**fields: Any) -> dict[str, Any]:
     [
         ("GET", "/"),
         ("GET", "/v2/generations"),
-        ("POST", "/v1/models"),
         ("GET", "/v1/generations/"),
         ("GET", "/v1/requests/gen_1"),
         ("POST", "/v1/requests/a%2Fb/cancel"),
@@ -74,7 +73,8 @@ async def test_an_unknown_route(studio: httpx.AsyncClient, method: str, path: st
     ("method", "path", "allow"),
     [
         ("DELETE", "/v1/generations", "GET, POST"),
-        ("GET", SUBMIT, "POST"),
+        ("PUT", SUBMIT, "GET, POST"),
+        ("POST", "/v1/models", "GET"),
         ("POST", "/v1/requests/x/status", "GET"),
         ("GET", "/v1/generations/x/cancel", "POST"),
         ("PUT", "/healthz", "GET"),

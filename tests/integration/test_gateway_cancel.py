@@ -10,7 +10,7 @@ import pytest
 from generations.lifecycle import Status
 from generations.presentation import SHOWN
 from generations.steps import Lane
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.integration.played_worker import PlayedWorker
 
 WAITING = [Status.IN_QUEUE, Status.IN_PROGRESS]
@@ -18,7 +18,7 @@ WAITING = [Status.IN_QUEUE, Status.IN_PROGRESS]
 
 async def create(origin: httpx.AsyncClient, **fields: Any) -> str:
     """The id of a new generation."""
-    answer = await origin.post("/v1/generations", json={"model": SEEDANCE, "input": {}, **fields})
+    answer = await origin.post("/v1/generations", json={"model": UNLISTED, "input": {}, **fields})
     return str(answer.json()["id"])
 
 

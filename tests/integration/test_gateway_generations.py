@@ -9,7 +9,7 @@ import pytest
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import Attempt
 from generations.steps import Lane, Step
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.played_worker import LEASE, OUTPUT, PlayedWorker
 
@@ -18,7 +18,7 @@ ENDPOINT = "https://studio.example/hook"
 
 async def create(origin: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     """The record of a new generation."""
-    asked = {"model": SEEDANCE, "input": {"prompt": "A gentle breeze"}, **fields}
+    asked = {"model": UNLISTED, "input": {"prompt": "A gentle breeze"}, **fields}
     answer = await origin.post("/v1/generations", json=asked)
     assert answer.status_code == 201, answer.text
     body: dict[str, Any] = answer.json()
@@ -39,8 +39,9 @@ async def test_a_new_generation_is_answered_with_its_whole_record(
     record = await create(studio, webhook=ENDPOINT, webhook_intermediate_status=True)
     assert record == {
         "id": record["id"],
-        "model": SEEDANCE,
+        "model": UNLISTED,
         "input": {"prompt": "A gentle breeze"},
+        "schema": "unknown",
         "status": "queued",
         "created_at": record["created_at"],
         "deadline": record["deadline"],
@@ -70,7 +71,7 @@ async def test_a_new_generation_is_answered_with_its_whole_record(
 async def test_the_location_leads_to_the_record(
     studio: httpx.AsyncClient, gateway: GatewayProcess
 ) -> None:
-    answer = await studio.post("/v1/generations", json={"model": SEEDANCE, "input": {}})
+    answer = await studio.post("/v1/generations", json={"model": UNLISTED, "input": {}})
     location = answer.headers["Location"]
     assert location == f"{gateway.url}/v1/generations/{answer.json()['id']}"
     assert (await studio.get(location)).json() == answer.json()
@@ -148,9 +149,9 @@ async def attempt_delivery(worker: PlayedWorker) -> None:
 
 
 async def test_both_faces_show_the_same_generation(studio: httpx.AsyncClient) -> None:
-    accepted = (await studio.post(f"/v1/models/{SEEDANCE}", json={"prompt": "x"})).json()
+    accepted = (await studio.post(f"/v1/models/{UNLISTED}", json={"prompt": "x"})).json()
     record = await fetch(studio, accepted["request_id"])
-    assert record["model"] == SEEDANCE
+    assert record["model"] == UNLISTED
     assert record["input"] == {"prompt": "x"}
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 
-SUBMIT = f"/v1/models/{SEEDANCE}"
+SUBMIT = f"/v1/models/{UNLISTED}"
 NATIVE = "/v1/generations"
 INPUT = {"prompt": "A gentle breeze"}
-BODIES: dict[str, dict[str, Any]] = {SUBMIT: INPUT, NATIVE: {"model": SEEDANCE, "input": INPUT}}
+BODIES: dict[str, dict[str, Any]] = {SUBMIT: INPUT, NATIVE: {"model": UNLISTED, "input": INPUT}}
 
 routes = pytest.mark.parametrize("route", [SUBMIT, NATIVE])
 

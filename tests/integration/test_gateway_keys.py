@@ -7,11 +7,11 @@ import httpx
 
 from generations.model import ApiKey, Scope
 from generations.origins import OriginStore
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.integration.gateway_process import GatewayProcess
 from tests.waiting import eventually
 
-SUBMIT = f"/v1/models/{SEEDANCE}"
+SUBMIT = f"/v1/models/{UNLISTED}"
 
 
 def asking_with(gateway: GatewayProcess, api_key: str) -> httpx.AsyncClient:

@@ -9,7 +9,7 @@ import pytest
 
 from generations.lifecycle import Status
 from generations.selection import Place
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.integration.played_worker import PlayedWorker
 
 LIST = "/v1/generations"
@@ -20,7 +20,7 @@ Record = dict[str, Any]
 
 async def create(origin: httpx.AsyncClient, **fields: Any) -> Record:
     """The record of a new generation."""
-    answer = await origin.post(LIST, json={"model": SEEDANCE, "input": {"prompt": "x"}, **fields})
+    answer = await origin.post(LIST, json={"model": UNLISTED, "input": {"prompt": "x"}, **fields})
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 
@@ -82,8 +82,8 @@ async def test_model_and_metadata_narrow_it_down(studio: httpx.AsyncClient) -> N
     plain = (await create(studio))["id"]
     other = (await create(studio, model="other/model", metadata={"user": "17"}))["id"]
     both = (await create(studio, metadata={"user": "17", "order": "4711"}))["id"]
-    assert await listed(studio, model=SEEDANCE) == [both, plain]
-    assert await listed(studio, model=SEEDANCE.upper()) == []
+    assert await listed(studio, model=UNLISTED) == [both, plain]
+    assert await listed(studio, model=UNLISTED.upper()) == []
     assert await listed(studio, **{"metadata[user]": "17"}) == [both, other]
     assert await listed(studio, **{"metadata[user]": "17", "metadata[order]": "4711"}) == [both]
     assert await listed(studio, **{"metadata[user]": "1"}) == []

@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from generations.lifecycle import Status
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.played_worker import PlayedWorker
 
-SUBMIT = f"/v1/models/{SEEDANCE}"
+SUBMIT = f"/v1/models/{UNLISTED}"
 CREATE = "/v1/generations"
 INPUT = {"prompt": "A gentle breeze"}
 NOTED = {"order": "4711", "größe": "groß & klein]", "empty": ""}
@@ -25,7 +25,7 @@ async def submit(origin: httpx.AsyncClient, noted: dict[str, str]) -> str:
 
 
 async def create(origin: httpx.AsyncClient, noted: Any, **headers: str) -> httpx.Response:
-    asked = {"model": SEEDANCE, "input": INPUT, "metadata": noted}
+    asked = {"model": UNLISTED, "input": INPUT, "metadata": noted}
     return await origin.post(CREATE, json=asked, headers=headers)
 
 

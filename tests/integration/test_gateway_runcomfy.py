@@ -6,7 +6,7 @@ import pytest
 from generations.lifecycle import Status
 from generations.presentation import SHOWN
 from generations.store import GenerationStore
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.played_worker import OUTPUT, PlayedWorker
 
@@ -20,7 +20,7 @@ INPUT = {
 
 async def submit(origin: httpx.AsyncClient, **query: str) -> dict[str, str]:
     """What the gateway answers to a submit."""
-    answer = await origin.post(f"/v1/models/{SEEDANCE}", json=INPUT, params=query)
+    answer = await origin.post(f"/v1/models/{UNLISTED}", json=INPUT, params=query)
     assert answer.status_code == 200, answer.text
     body: dict[str, str] = answer.json()
     return body
@@ -46,7 +46,7 @@ async def test_what_was_submitted_is_on_record_as_it_was_sent(
     accepted = await submit(studio, webhook=webhook, webhook_intermediate_status="true")
     generation = await store.find(accepted["request_id"])
     assert generation.origin == "studio"
-    assert generation.model_id == SEEDANCE
+    assert generation.model_id == UNLISTED
     assert generation.input == INPUT
     assert generation.webhook == webhook
     assert generation.webhook_intermediate_status
@@ -54,13 +54,13 @@ async def test_what_was_submitted_is_on_record_as_it_was_sent(
 
 async def test_the_urls_follow_the_name_that_the_caller_used(studio: httpx.AsyncClient) -> None:
     answer = await studio.post(
-        f"/v1/models/{SEEDANCE}", json={}, headers={"Host": "darkroom.example:8443"}
+        f"/v1/models/{UNLISTED}", json={}, headers={"Host": "darkroom.example:8443"}
     )
     assert answer.json()["status_url"].startswith("http://darkroom.example:8443/v1/requests/")
 
 
 async def test_a_body_needs_no_content_type(studio: httpx.AsyncClient) -> None:
-    answer = await studio.post(f"/v1/models/{SEEDANCE}", content=b'{"prompt": "x"}')
+    answer = await studio.post(f"/v1/models/{UNLISTED}", content=b'{"prompt": "x"}')
     assert answer.status_code == 200
 
 
@@ -110,7 +110,7 @@ async def test_before_the_end_the_result_is_the_status(
     assert answer.status_code == 200
     assert answer.json() == {
         "request_id": accepted["request_id"],
-        "model_id": SEEDANCE,
+        "model_id": UNLISTED,
         "status": SHOWN[status],
     }
 

