@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
@@ -44,31 +45,45 @@ NO_ROUTE: Final = "There is no such route; check the path and its spelling, /v1 
 INVALID_REQUEST: Final = "Some fields are not as they must be; errors names each and says why."
 
 
+class RunComfyCode(IntEnum):
+    """RunComfy's numbers for what went wrong, under its names.
+
+    https://docs.runcomfy.com/model-apis/error-codes and, from 422001 on,
+    https://docs.runcomfy.com/serverless/error-codes
+    """
+
+    InvalidResourceIdentifier = 400001
+    UserAccountError = 400004
+    PermissionDeniedError = 403001
+    ResourceNotFound = 404001
+    ValidationError = 422001
+    InternalError = 500001
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How an error class looks in HTTP."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    #: https://docs.runcomfy.com/model-apis/error-codes
-    runcomfy_code: int | None = None
+    runcomfy: RunComfyCode | None = None
 
 
 PROBLEMS: Final[Mapping[type[DarkroomError], Shape]] = {
-    Unauthorized: Shape(401, {"WWW-Authenticate": "Bearer"}, runcomfy_code=400004),
-    Forbidden: Shape(403),
+    Unauthorized: Shape(401, {"WWW-Authenticate": "Bearer"}, RunComfyCode.UserAccountError),
+    Forbidden: Shape(403, runcomfy=RunComfyCode.PermissionDeniedError),
     # Another origin's generation too: whether an id exists is nobody else's business.
-    GenerationNotFound: Shape(404, runcomfy_code=404001),
-    InvalidBody: Shape(400),
+    GenerationNotFound: Shape(404, runcomfy=RunComfyCode.ResourceNotFound),
+    InvalidBody: Shape(400, runcomfy=RunComfyCode.ValidationError),
     BodyTooLarge: Shape(413),
-    InvalidModelId: Shape(400, runcomfy_code=400001),
-    ModelNotFound: Shape(404, runcomfy_code=404001),
-    InvalidInput: Shape(422, runcomfy_code=422001),
+    InvalidModelId: Shape(400, runcomfy=RunComfyCode.InvalidResourceIdentifier),
+    ModelNotFound: Shape(404, runcomfy=RunComfyCode.ResourceNotFound),
+    InvalidInput: Shape(422, runcomfy=RunComfyCode.ValidationError),
     InvalidWebhook: Shape(400),
     AddressNotAllowed: Shape(400),
     IdempotencyConflict: Shape(422),
     InvalidCursor: Shape(422),
-    StoreUnavailable: Shape(503, {"Retry-After": "1"}),
+    StoreUnavailable: Shape(503, {"Retry-After": "1"}, RunComfyCode.InternalError),
 }
 
 
@@ -88,19 +103,18 @@ def problem_of(error: DarkroomError) -> Response:
 def describe(error: DarkroomError) -> Problem:
     """The problem for an error that the table has."""
     shape = PROBLEMS[type(error)]
-    problem = _problem(shape.status, error.code, error.message)
-    found = {"runcomfy_code": shape.runcomfy_code, "errors": _field_problems(error)}
-    return problem.model_copy(update=found)
+    problem = _problem(shape.status, error.code, error.message, shape.runcomfy)
+    return problem.model_copy(update={"errors": _field_problems(error)})
 
 
 def internal() -> Problem:
     """The problem for what nobody expected; it tells nothing of what happened."""
-    return _problem(500, "internal", INTERNAL)
+    return _problem(500, "internal", INTERNAL, RunComfyCode.InternalError)
 
 
 def invalid_request(errors: list[FieldProblem]) -> Problem:
     """The problem for fields that are not what the schema asks for."""
-    problem = _problem(422, "invalid_request", INVALID_REQUEST)
+    problem = _problem(422, "invalid_request", INVALID_REQUEST, RunComfyCode.ValidationError)
     return problem.model_copy(update={"errors": errors})
 
 
@@ -130,7 +144,7 @@ async def _on_invalid_request(_request: Request, exc: Exception) -> Response:
 async def _on_http_exception(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101  # As above.
     if exc.status_code == 404:
-        return answer(_problem(404, "route_not_found", NO_ROUTE))
+        return answer(_problem(404, "route_not_found", NO_ROUTE, RunComfyCode.ResourceNotFound))
     if exc.status_code == 405:
         allow = ", ".join(_methods_of(request))
         detail = f"This path does not take {request.method}; use {allow}."
@@ -140,13 +154,15 @@ async def _on_http_exception(request: Request, exc: Exception) -> Response:
     return answer(_problem(exc.status_code, code, f"{phrase}."), exc.headers or {})
 
 
-def _problem(status: int, code: str, detail: str) -> Problem:
+def _problem(status: int, code: str, detail: str, runcomfy: RunComfyCode | None = None) -> Problem:
     return Problem(
         type=f"urn:darkroom:problem:{code}",
         title=code.replace("_", " ").capitalize(),
         status=status,
         code=code,
         detail=detail,
+        error_message=f"{runcomfy.name}: {detail}" if runcomfy else detail,
+        error_code=runcomfy,
     )
 
 

@@ -123,12 +123,14 @@ async def get_request_status(generation: Requested, parts: Wired, own_url: OwnUr
 )
 async def get_request_result(
     generation: Requested,
+    parts: Wired,
     include_cost: Annotated[
         bool, Query(description="Whether to name the cost, where RunComfy gave it.")
     ] = False,
 ) -> dict[str, Any]:
-    """The result; before the end, the status, so that it may be asked for at any time."""
-    body = result_body(generation)
+    """The result; before the end, where the request is, so that it may be asked for at any time."""
+    position = await queue_position_of(generation, parts.store)
+    body = result_body(generation, queue_position=position)
     if include_cost and generation.cost is not None:
         body["cost"] = generation.cost
     return body

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api_gateway.schemas import CancelOutcome, ErrorBody
+from api_gateway.schemas import CancelOutcome
 
 ShownStatus = Literal["in_queue", "in_progress", "completed", "cancelled"]
 
@@ -36,7 +36,7 @@ class RequestStatus(BaseModel):
 
 
 class RequestResult(BaseModel):
-    """How a request ended; before that, its status."""
+    """How a request ended; before that, where it is."""
 
     request_id: str
     model_id: str
@@ -44,11 +44,14 @@ class RequestResult(BaseModel):
     metadata: dict[str, str] = Field(
         default={}, description="What its caller noted on it; not RunComfy's, so only if given."
     )
-    input: dict[str, Any] = Field(default={}, description="What the model was given.")
+    input: dict[str, Any] = Field(description="What the model was given.")
+    queue_position: int | None = Field(
+        default=None, description="While in_queue: how many are before it, itself counted."
+    )
     output: Any = Field(default=None, description="What it produced, if it succeeded.")
-    error: ErrorBody | None = Field(default=None, description="Why it failed, if it did.")
-    created_at: str | None = Field(default=None, description="When it was accepted (RFC 3339).")
-    finished_at: str | None = Field(default=None, description="When it ended (RFC 3339).")
+    error: str | None = Field(default=None, description="Why it failed, if it did.")
+    created_at: str = Field(description="When it was accepted, with microseconds and offset.")
+    finished_at: str | None = Field(default=None, description="When it ended, written alike.")
     cost: float | None = Field(
         default=None, description="US dollars; with include_cost=true, where it is known."
     )

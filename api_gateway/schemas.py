@@ -49,8 +49,12 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status, repeated.")
     code: str = Field(description="Stable: match on this one.")
     detail: str = Field(description="What to do about it.")
-    runcomfy_code: int | None = Field(
-        default=None, description="RunComfy's number for the same, where it has one."
+    error_message: str = Field(
+        description="The same as RunComfy's clients read it: after RunComfy's name for the "
+        "problem, where it has one."
+    )
+    error_code: int | None = Field(
+        default=None, description="RunComfy's number for the problem, where it has one."
     )
     errors: list[FieldProblem] | None = Field(default=None, description="The fields at fault.")
 

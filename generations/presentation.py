@@ -32,30 +32,51 @@ def rfc3339(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def runcomfy_instant(at: datetime) -> str:
+    """An instant as RunComfy writes it: microseconds and a numeric offset.
+
+    Clients in Go parse exactly that; "Z" is an error to them.
+    """
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 def error_body(error: GenerationError | None) -> dict[str, str] | None:
     """Why a generation failed, as every answer and callback says it."""
     return {"code": error.code, "message": error.message} if error else None
 
 
-def result_body(generation: Generation) -> dict[str, Any]:
-    """RunComfy's result, at any time: before the end, the status is all there is."""
-    body: dict[str, Any] = {"request_id": generation.id, "model_id": generation.model_id}
+def result_body(generation: Generation, *, queue_position: int | None = None) -> dict[str, Any]:
+    """RunComfy's result, at any time: before the end, where the request is.
+
+    A failure is a text, as RunComfy's clients read it; our code for it is on our own face.
+    """
+    body: dict[str, Any] = {
+        "request_id": generation.id,
+        "model_id": generation.model_id,
+        "status": shown_status(generation.status),
+        "input": generation.input,
+        "created_at": runcomfy_instant(generation.created_at),
+    }
     if generation.metadata:
         # RunComfy has none: a client that gives none sees RunComfy's answer and no more.
         body["metadata"] = dict(generation.metadata)
-    if not generation.is_finished:
-        return {**body, "status": shown_status(generation.status)}
-    body |= {
+    if queue_position is not None:
+        body["queue_position"] = queue_position
+    return body | _ending(generation)
+
+
+def _ending(generation: Generation) -> dict[str, Any]:
+    if generation.finished_at is None:
+        return {}
+    ending: dict[str, Any] = {
         "status": generation.status,
-        "input": generation.input,
-        "created_at": rfc3339(generation.created_at),
-        "finished_at": rfc3339(generation.finished_at),
+        "finished_at": runcomfy_instant(generation.finished_at),
     }
     if generation.output is not None:
-        body["output"] = generation.output
+        ending["output"] = generation.output
     if generation.error is not None:
-        body["error"] = error_body(generation.error)
-    return body
+        ending["error"] = generation.error.message
+    return ending
 
 
 def event_body(generation: Generation, sequence: int) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class RefusedError(Exception):
 def unauthorized(settings: SimulatorSettings) -> RefusedError:
     if settings.unauthorized == "400":
         return RefusedError(400, 400004, "UserAccountError: the token is missing or not valid.")
-    return RefusedError(401, 401001, "Unauthorized: the token is missing or not valid.")
+    return RefusedError(401, 400004, "UserAccountError: the token is missing or not valid.")
 
 
 def no_balance(settings: SimulatorSettings) -> RefusedError:
@@ -45,6 +45,11 @@ def unknown_model(settings: SimulatorSettings, model_id: str) -> RefusedError:
     return RefusedError(404, 404001, f"ResourceNotFound: no model {model_id!r}.")
 
 
+def malformed_model(model_id: str) -> RefusedError:
+    # https://docs.runcomfy.com/model-apis/error-codes: a malformed model_id.
+    return RefusedError(400, 400001, f"InvalidResourceIdentifier: no id of a model: {model_id!r}.")
+
+
 def violation(settings: SimulatorSettings, detail: Sequence[Mapping[str, Any]]) -> RefusedError:
     message = "Validation error: the input does not match the model's schema."
     if settings.schema_violation == "400":
@@ -53,7 +58,8 @@ def violation(settings: SimulatorSettings, detail: Sequence[Mapping[str, Any]]) 
 
 
 def malformed() -> RefusedError:
-    return RefusedError(400, 400001, "The body is not JSON.")
+    # No page has a code for it; the nearest is the Serverless API's for input that is wrong.
+    return RefusedError(400, 422001, "ValidationError: the body is not a JSON object.")
 
 
 def unknown_request() -> RefusedError:

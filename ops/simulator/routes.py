@@ -51,16 +51,17 @@ async def submit(request: web.Request) -> web.StreamResponse:
 
 
 def _read_json(raw: bytes) -> Input:
-    """The body; what is JSON but no object is for the schema to refuse."""
     try:
-        body: Input = json.loads(raw)
+        body = json.loads(raw)
     except ValueError as error:
         raise refusals.malformed() from error
+    if not isinstance(body, dict):
+        raise refusals.malformed()
     return body
 
 
-def _markers_of(body: object) -> list[Order]:
-    prompt = body.get("prompt") if isinstance(body, dict) else None
+def _markers_of(body: Input) -> list[Order]:
+    prompt = body.get("prompt")
     try:
         return list(read_markers(prompt)) if isinstance(prompt, str) else []
     except ValueError as error:

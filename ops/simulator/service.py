@@ -5,11 +5,13 @@ Everything is in the memory of one process, and no method waits, so calls never 
 
 import hmac
 import random
+import re
 import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from ops.simulator import refusals
 from ops.simulator.catalog import Catalog, Input, Model
@@ -18,6 +20,8 @@ from ops.simulator.ledger import Ledger, Outcome, Submission, account_of
 from ops.simulator.orders import OrderBook
 from ops.simulator.settings import SimulatorSettings
 from ops.simulator.timeline import NEVER, State, Timeline, plan
+
+_MODEL_ID: Final = re.compile(r"[\w.-]+(?:/[\w.-]+)+", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -64,6 +68,9 @@ class Simulator:
         raise refusals.unauthorized(self.settings)
 
     def model(self, model_id: str) -> Model:
+        """A model of the catalog; raises RefusedError for an id that is none, or no model's."""
+        if not _MODEL_ID.fullmatch(model_id):
+            raise refusals.malformed_model(model_id)
         model = self.catalog.find(model_id)
         if model is None:
             raise refusals.unknown_model(self.settings, model_id)

@@ -86,7 +86,7 @@ class SimulatorSettings(BaseSettings):
     queue_position_base: QueueBase = QueueBase.ONE
     """Row "queue_position base": 1, or 0."""
     unauthorized: Literal["401", "400"] = "401"
-    """Row "Bad token": 401 with error_code 401001, or 400 with 400004."""
+    """Row "Bad token": 401, as clients see it, or 400; the code is 400004, as documented."""
     no_balance: Literal["402", "400"] = "402"
     """Row "No balance": 402 with error_code 402001, or 400 with 400002."""
     balance_usd: float | None = Field(default=None, ge=0)

@@ -18,7 +18,8 @@ def test_a_failed_generation_is_told_in_runcomfys_words(
     assert callback.told["output"] is None
     assert north.status(request_id)["status"] == "completed"
     assert north.result(request_id)["status"] == "failed"
-    assert north.result(request_id)["error"] == error
+    assert north.result(request_id)["error"] == words
+    assert north.record(request_id)["error"] == error
     assert len(runcomfy.paid_for(given)) == 1
 
 

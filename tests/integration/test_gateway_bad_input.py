@@ -106,7 +106,7 @@ async def test_a_method_that_the_route_does_not_take(
 async def test_an_unknown_id(studio: httpx.AsyncClient, generation_id: str) -> None:
     for path in (f"/v1/requests/{generation_id}/status", f"/v1/generations/{generation_id}"):
         body = problem(await studio.get(path), 404, "generation_not_found")
-        assert body["runcomfy_code"] == 404001
+        assert body["error_code"] == 404001
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ async def test_a_missing_or_wrong_key(
     for method, path in ROUTES:
         answer = await stranger.request(method, path, headers=headers)
         body = problem(answer, 401, "unauthorized")
-        assert body["runcomfy_code"] == 400004
+        assert body["error_code"] == 400004
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
@@ -195,7 +195,7 @@ async def test_a_body_that_streams_over_the_limit(studio: httpx.AsyncClient, pat
 )
 async def test_an_odd_model_id(studio: httpx.AsyncClient, model_id: str) -> None:
     body = problem(await studio.post(f"/v1/models/{model_id}", json={}), 400, "invalid_model_id")
-    assert body["runcomfy_code"] == 400001
+    assert body["error_code"] == 400001
 
 
 @pytest.mark.parametrize("model_id", ["", "vendor", "vendor/../model", "vendor/model\n", "a/%2e"])

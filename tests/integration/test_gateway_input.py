@@ -41,7 +41,7 @@ async def test_all_faults_are_told_at_once_and_nothing_is_stored(
     assert answer.status_code == 422
     body = answer.json()
     assert body["code"] == "invalid_input"
-    assert body["runcomfy_code"] == 422001
+    assert body["error_code"] == 422001
     assert [(e["pointer"], e["message"]) for e in body["errors"]] == [
         (at + where, said) for where, said in WRONG
     ]

@@ -83,7 +83,7 @@ async def test_a_model_that_the_catalog_does_not_have(
 ) -> None:
     answer = await studio.get(f"/v1/models/{model_id}")
     assert answer.status_code == 404
-    assert (answer.json()["code"], answer.json()["runcomfy_code"]) == ("model_not_found", 404001)
+    assert (answer.json()["code"], answer.json()["error_code"]) == ("model_not_found", 404001)
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "offset=-1"])

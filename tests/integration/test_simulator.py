@@ -169,7 +169,7 @@ async def test_a_wrong_token_is_refused_everywhere(api: Api, origin: str) -> Non
             await stranger.get("/v1/models"),
         ]
     assert {a.status_code for a in answers} == {401}
-    assert {a.json()["error_code"] for a in answers} == {401001}
+    assert {a.json()["error_code"] for a in answers} == {400004}
 
 
 async def test_requests_of_another_account_are_foreign(api: Api, origin: str) -> None:
@@ -183,9 +183,11 @@ async def test_requests_of_another_account_are_foreign(api: Api, origin: str) ->
     ("path", "content", "status", "code"),
     [
         (f"/v1/models/{SEEDANCE}", b'{"prompt": "x", "duration": 3}', 422, 422001),
-        (f"/v1/models/{SEEDANCE}", b"[]", 422, 422001),
-        (f"/v1/models/{SEEDANCE}", b"{", 400, 400001),
+        (f"/v1/models/{SEEDANCE}", b"[]", 400, 422001),
+        (f"/v1/models/{SEEDANCE}", b"{", 400, 422001),
         ("/v1/models/no/such/model", b"{}", 404, 404001),
+        ("/v1/models/model", b"{}", 400, 400001),
+        ("/v1/models/no//model", b"{}", 400, 400001),
         ("/v1/requests/nothing/cancel", b"", 404, 404001),
         ("/v1/nowhere", b"", 404, 404001),
     ],

@@ -110,7 +110,7 @@ async def test_queue_positions_can_start_at_0() -> None:
 @pytest.mark.parametrize(
     ("settings", "status", "code"),
     [
-        ({}, 401, 401001),
+        ({}, 401, 400004),
         ({"unauthorized": "400"}, 400, 400004),
     ],
 )

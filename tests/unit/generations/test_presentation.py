@@ -35,12 +35,14 @@ def test_a_status_is_shown_in_runcomfys_word(status: Status) -> None:
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
-def test_before_the_end_a_result_is_the_present_status(status: Status) -> None:
+def test_before_the_end_a_result_says_where_the_request_is(status: Status) -> None:
     generation = a_generation(status=status)
     assert result_body(generation) == {
         "request_id": generation.id,
         "model_id": SEEDANCE,
         "status": SHOWN[status],
+        "input": {"prompt": "A gentle breeze"},
+        "created_at": "2026-11-22T12:00:00.000000+00:00",
     }
 
 
@@ -52,15 +54,21 @@ def test_a_result_says_succeeded_where_the_status_said_completed() -> None:
         "status": "succeeded",
         "input": {"prompt": "A gentle breeze"},
         "output": OUTPUT,
-        "created_at": "2026-11-22T12:00:00.000Z",
-        "finished_at": "2026-11-22T12:00:04.000Z",
+        "created_at": "2026-11-22T12:00:00.000000+00:00",
+        "finished_at": "2026-11-22T12:00:04.000000+00:00",
     }
+
+
+def test_a_result_has_the_queue_position_where_there_is_one() -> None:
+    waiting = a_generation(status=Status.IN_QUEUE)
+    assert result_body(waiting, queue_position=3)["queue_position"] == 3
+    assert "queue_position" not in result_body(waiting)
 
 
 def test_a_failed_result_says_why_and_has_no_output() -> None:
     body = result_body(a_generation(status=Status.FAILED, error=ERROR))
     assert body["status"] == "failed"
-    assert body["error"] == {"code": "generation_failed", "message": "Out of memory."}
+    assert body["error"] == "Out of memory."
     assert "output" not in body
 
 
