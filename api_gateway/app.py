@@ -8,11 +8,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from api_gateway import generation_routes, health_routes, model_routes, runcomfy_routes
+from api_gateway import (
+    event_routes,
+    generation_routes,
+    health_routes,
+    model_routes,
+    runcomfy_routes,
+)
 from api_gateway.edge import BodyLimit, Edge
 from api_gateway.openapi import Described
 from api_gateway.parts import Parts
 from api_gateway.problems import answer_with_problems
+from api_gateway.stopping import told_to_stop
 from api_gateway.uses import Uses
 from generations.connection import connect
 from generations.logs import configure_logs
@@ -34,6 +41,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     app.include_router(runcomfy_routes.router)
     app.include_router(model_routes.router)
     app.include_router(generation_routes.router)
+    app.include_router(event_routes.router)
     app.include_router(health_routes.router)
     return app
 
@@ -47,10 +55,13 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
         uses = Uses(parts.origins)
         app.state.parts = parts
         app.state.uses = uses
+        parts.moves.start()
         try:
             async with parts.catalog.following(interval=settings.catalog_check):
-                yield
+                with told_to_stop(parts.moves.let_go):
+                    yield
         finally:
+            await parts.moves.close()
             await uses.finish()
             await redis.aclose()
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
@@ -11,12 +11,14 @@ from api_gateway.auth import Caller
 from api_gateway.bodies import JsonObject
 from api_gateway.cancelling import cancel_once
 from api_gateway.filtering import ListQuery
+from api_gateway.following import wait_for_end, wait_until
 from api_gateway.metadata import QueryMetadata, metadata_query
 from api_gateway.openapi import refusals, takes
 from api_gateway.parts import OwnUrl, Wired
 from api_gateway.reading import Named, bodies_of, body_of
 from api_gateway.schemas import CancelBody, CreateGeneration, GenerationBody, GenerationList
 from api_gateway.submitting import IdempotencyKey, tell_replay
+from api_gateway.waiting import PreferredWait, Wait
 from generations.errors import (
     AddressNotAllowed,
     BodyTooLarge,
@@ -73,13 +75,19 @@ async def create_generation(
     new: Annotated[NewGeneration, Depends(_asked_for)],
     parts: Wired,
     own_url: OwnUrl,
+    request: Request,
     response: Response,
+    preferred_wait: PreferredWait,
     idempotency_key: IdempotencyKey = None,
 ) -> GenerationBody:
-    """Put a generation on record; it is submitted to RunComfy at once, and survives restarts."""
-    generation = await accept(new, parts, idempotency_key=idempotency_key)
-    tell_replay(response, new, generation)
-    response.headers["Location"] = f"{own_url}/v1/generations/{generation.id}"
+    """Put a generation on record; it is submitted to RunComfy at once, and survives restarts.
+
+    With `Prefer: wait=n`, the answer is the generation as it ended, if it ends in time.
+    """
+    accepted = await accept(new, parts, idempotency_key=idempotency_key)
+    tell_replay(response, new, accepted)
+    response.headers["Location"] = f"{own_url}/v1/generations/{accepted.id}"
+    generation = await wait_for_end(accepted, parts, request.receive, seconds=preferred_wait)
     return await body_of(generation, parts.store)
 
 
@@ -113,9 +121,19 @@ async def list_generations(
     summary="Get a generation",
     responses=refusals(GenerationNotFound),
 )
-async def get_generation(generation: Named, parts: Wired) -> GenerationBody:
-    """Everything that is on record about a generation."""
-    return await body_of(generation, parts.store)
+async def get_generation(
+    generation: Named, parts: Wired, request: Request, wait: Wait = 0
+) -> GenerationBody:
+    """Everything that is on record about a generation; with `wait`, once it moved."""
+    seen = len(generation.timeline)
+    moved = await wait_until(
+        lambda found: found.is_finished or len(found.timeline) > seen,
+        generation,
+        parts,
+        request.receive,
+        seconds=wait,
+    )
+    return await body_of(moved, parts.store)
 
 
 @router.post(

@@ -9,6 +9,7 @@ from api_gateway.uses import Uses
 from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis
 from generations.listing import Listing
+from generations.moves import Moves
 from generations.origins import OriginStore
 from generations.settings import GatewaySettings
 from generations.store import GenerationStore
@@ -22,6 +23,7 @@ class Parts:
     store: GenerationStore
     origins: OriginStore
     listing: Listing
+    moves: Moves
     catalog: CatalogCopy
 
     @classmethod
@@ -32,6 +34,7 @@ class Parts:
             store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
             origins=OriginStore(redis),
             listing=Listing(redis),
+            moves=Moves(redis),
             catalog=CatalogCopy(CatalogStore(redis)),
         )
 

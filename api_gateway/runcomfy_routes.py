@@ -3,14 +3,15 @@
 https://docs.runcomfy.com/model-apis/async-queue-endpoints
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api_gateway.acceptance import accept
 from api_gateway.auth import Caller
 from api_gateway.bodies import JsonObject
 from api_gateway.cancelling import cancel_once
+from api_gateway.following import wait_for_end, wait_until
 from api_gateway.metadata import NOTED, QueryMetadata, metadata_query
 from api_gateway.model_routes import ModelId
 from api_gateway.openapi import INPUT_BODY, refusals
@@ -21,8 +22,10 @@ from api_gateway.runcomfy_schemas import (
     RequestCancel,
     RequestResult,
     RequestStatus,
+    RequestWaited,
 )
 from api_gateway.submitting import Asked, IdempotencyKey, tell_replay
+from api_gateway.waiting import PreferredWait, Wait
 from generations.errors import (
     AddressNotAllowed,
     BodyTooLarge,
@@ -38,6 +41,9 @@ from generations.model import NewGeneration
 from generations.presentation import result_body, shown_status
 
 router = APIRouter(prefix="/v1", tags=["RunComfy"])
+
+#: The routes of a request that the answer to its submission leads to.
+LEADS_TO: Final = ("status", "result", "cancel")
 
 
 async def _asked_for(
@@ -64,6 +70,7 @@ async def _asked_for(
     "/models/{model_id:path}",
     operation_id="submit_request",
     summary="Submit a request",
+    response_model_exclude_unset=True,
     openapi_extra=INPUT_BODY | metadata_query(NOTED),
     responses=refusals(
         InvalidBody,
@@ -79,18 +86,23 @@ async def submit_request(
     new: Annotated[NewGeneration, Depends(_asked_for)],
     parts: Wired,
     own_url: OwnUrl,
+    request: Request,
     response: Response,
+    preferred_wait: PreferredWait,
     idempotency_key: IdempotencyKey = None,
-) -> RequestAccepted:
-    """Put a request on record; it is submitted to RunComfy at once, and survives any restart."""
+) -> RequestAccepted | RequestWaited:
+    """Put a request on record; it is submitted to RunComfy at once, and survives any restart.
+
+    With `Prefer: wait=n`, which RunComfy does not have, the answer comes when the request has
+    ended or the seconds are over, and holds the result as it is then.
+    """
     accepted = await accept(new, parts, idempotency_key=idempotency_key, input_at=())
     tell_replay(response, new, accepted)
-    return RequestAccepted(
-        request_id=accepted.id,
-        status_url=_url(own_url, accepted.id, "status"),
-        result_url=_url(own_url, accepted.id, "result"),
-        cancel_url=_url(own_url, accepted.id, "cancel"),
-    )
+    urls = {f"{what}_url": _url(own_url, accepted.id, what) for what in LEADS_TO}
+    if preferred_wait is None:
+        return RequestAccepted.model_validate({"request_id": accepted.id, **urls})
+    waited = await wait_for_end(accepted, parts, request.receive, seconds=preferred_wait)
+    return RequestWaited.model_validate({**result_body(waited), **urls})
 
 
 @router.get(
@@ -100,15 +112,25 @@ async def submit_request(
     response_model_exclude_none=True,
     responses=refusals(GenerationNotFound),
 )
-async def get_request_status(generation: Requested, parts: Wired, own_url: OwnUrl) -> RequestStatus:
+async def get_request_status(
+    generation: Requested, parts: Wired, own_url: OwnUrl, request: Request, wait: Wait = 0
+) -> RequestStatus:
     """The status in RunComfy's words; ``completed`` says that it stopped, not how."""
+    seen = shown_status(generation.status)
+    moved = await wait_until(
+        lambda found: found.is_finished or shown_status(found.status) != seen,
+        generation,
+        parts,
+        request.receive,
+        seconds=wait,
+    )
     return RequestStatus.model_validate(
         {
-            "request_id": generation.id,
-            "status": shown_status(generation.status),
-            "status_url": _url(own_url, generation.id, "status"),
-            "result_url": _url(own_url, generation.id, "result"),
-            "queue_position": await queue_position_of(generation, parts.store),
+            "request_id": moved.id,
+            "status": shown_status(moved.status),
+            "status_url": _url(own_url, moved.id, "status"),
+            "result_url": _url(own_url, moved.id, "result"),
+            "queue_position": await queue_position_of(moved, parts.store),
         }
     )
 

@@ -57,6 +57,10 @@ class RequestResult(BaseModel):
     )
 
 
+class RequestWaited(RequestAccepted, RequestResult):
+    """A request that its caller waited for: its result, and where to follow it."""
+
+
 class RequestCancel(BaseModel):
     """What came of a cancel."""
 

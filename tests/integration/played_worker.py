@@ -75,6 +75,14 @@ class PlayedWorker:
         claim, _ = await self.take(Lane.SUBMISSIONS)
         return await self._settle(claim, MOVES[Status.SUBMITTING])
 
+    async def move(self, held: Claim, to: Status) -> Claim:
+        """Go on to an unfinished status."""
+        return await self._settle(held, MOVES[to])
+
+    async def end(self, held: Claim, generation: Generation, status: Status) -> None:
+        """End a generation in a status."""
+        await self._settle(held, last_step(generation, status))
+
     async def end_submission(self, held: Claim, status: Status) -> None:
         """Write that it was accepted (IN_QUEUE) or never sent (QUEUED)."""
         not_sent = Step(to=Status.QUEUED, due=Due(Lane.SUBMISSIONS, LEASE))

@@ -40,6 +40,11 @@ async def begin(moves: Moves) -> None:
         assert await watch.rung(seconds=PATIENCE)
 
 
+async def listening(redis: Redis) -> int:
+    """How many connections listen, the session's gateway's among them."""
+    return len([client for client in await redis.client_list() if int(client["sub"]) > 0])
+
+
 async def accept(store: GenerationStore) -> str:
     """The id of a new generation."""
     return (await store.accept(a_new_generation())).id
@@ -94,20 +99,23 @@ async def test_a_generation_that_nobody_watches_any_more_is_forgotten(moves: Mov
 
 
 async def test_any_number_of_watches_costs_one_connection(store_redis: Redis, moves: Moves) -> None:
+    before = await listening(store_redis)
+    await begin(moves)
     watching = [moves.watch(f"gen_{number}") for number in range(1000)]
     for watch in watching:
         watch.__enter__()
-    listening = [c for c in await store_redis.client_list() if int(c["sub"]) > 0]
+    after = await listening(store_redis)
     for watch in watching:
         watch.__exit__(None, None, None)
-    assert len(listening) == 1
+    await moves.close()
+    assert after == before + 1
 
 
 async def test_a_lost_connection_rings_every_bell_once_it_stands_again(
     moves: Moves, store_redis: Redis
 ) -> None:
     with moves.watch("gen_1") as watch:
-        assert await store_redis.client_kill_filter(_type="pubsub") == 1
+        assert await store_redis.client_kill_filter(_type="pubsub") >= 1
         assert await watch.rung(seconds=PATIENCE)
 
 
@@ -152,6 +160,7 @@ async def test_letting_go_wakes_whoever_waits(moves: Moves) -> None:
 async def test_listening_ends_at_once_whatever_is_being_heard(
     store_redis: Redis, messages: int
 ) -> None:
+    before = await listening(store_redis)
     for _ in range(20):
         moves = Moves(store_redis)
         await begin(moves)
@@ -159,8 +168,11 @@ async def test_listening_ends_at_once_whatever_is_being_heard(
             await store_redis.publish(CHANNEL, f"gen_{number} 2")
         async with asyncio.timeout(PATIENCE):
             await moves.close()
-    listening = [c for c in await store_redis.client_list() if int(c["sub"]) > 0]
-    assert not listening
+
+    async def nobody_more_listens() -> bool:
+        return await listening(store_redis) == before
+
+    await eventually(nobody_more_listens, "every connection is closed")
 
 
 async def test_listening_ends_while_redis_is_away(server: ValkeyServer) -> None:

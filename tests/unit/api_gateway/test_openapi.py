@@ -21,6 +21,7 @@ ROUTES = {
     ("post", "/v1/generations"),
     ("get", "/v1/generations"),
     ("get", "/v1/generations/{generation_id}"),
+    ("get", "/v1/generations/{generation_id}/events"),
     ("post", "/v1/generations/{generation_id}/cancel"),
     ("get", "/healthz"),
     ("get", "/readyz"),

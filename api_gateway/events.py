@@ -1,0 +1,77 @@
+"""Server-sent events: a generation's events as they happen, each once, resumable by its number.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api_gateway.following import Follower, following
+from api_gateway.parts import Parts
+from generations.errors import GenerationNotFound
+from generations.model import Generation
+from generations.presentation import event_body
+from generations.records import dump_json
+
+MEDIA_TYPE: Final = "text/event-stream"
+#: Seconds after which a comment shows that the connection stands.
+HEARTBEAT: Final = 15.0
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Type": f"{MEDIA_TYPE}; charset=utf-8",
+    "Cache-Control": "no-store",
+    # nginx would keep events back until it has a buffer full of them.
+    "X-Accel-Buffering": "no",
+}
+
+
+class EventStream(Response):
+    """The events of a generation after a number, until its last.
+
+    Starlette's streaming response has two more tasks for each connection, which is much for
+    thousands of them that wait. An early end (the gateway stops) is a clean one: the caller
+    resumes at another gateway.
+    """
+
+    def __init__(self, generation: Generation, parts: Parts, *, after: int) -> None:
+        self.status_code = 200
+        self.background = None
+        self.init_headers(HEADERS)
+        self._generation = generation
+        self._parts = parts
+        self._after = after
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, as ASGI has it."""
+        del scope
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        async with following(self._generation, self._parts, receive) as follower:
+            async for text in texts(follower, self._after):
+                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        if not follower.is_gone:
+            await send({"type": "http.response.body", "body": b""})
+
+
+async def texts(
+    follower: Follower, sent: int, *, heartbeat: float = HEARTBEAT
+) -> AsyncIterator[str]:
+    """What is sent for a follower, event by event; a comment where nothing happens for long."""
+    while not follower.is_over:
+        generation = follower.generation
+        reached = len(generation.timeline)
+        yield "".join(event_text(generation, n) for n in range(sent + 1, reached + 1)) or ":\n\n"
+        sent = max(sent, reached)
+        if generation.is_finished:
+            return
+        try:
+            await follower.look(seconds=heartbeat)
+        except GenerationNotFound:
+            return
+
+
+def event_text(generation: Generation, sequence: int) -> str:
+    """One event as it is sent."""
+    body = event_body(generation, sequence)
+    return f"id: {sequence}\nevent: {body['type']}\ndata: {dump_json(body)}\n\n"
