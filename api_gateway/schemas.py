@@ -86,6 +86,7 @@ class Answer(BaseModel):
 class MomentBody(Answer):
     """One move."""
 
+    sequence: int = Field(description="Its number, from 1; that of its event too.")
     status: Status = Field(description="The status that was entered.")
     at: Instant = Field(description="When.")
 
@@ -175,6 +176,10 @@ class GenerationBody(Answer):
             {
                 **{fact.name: getattr(generation, fact.name) for fact in fields(generation)},
                 "finished_at": generation.finished_at,
+                "timeline": [
+                    {"sequence": number, "status": moment.status, "at": moment.at}
+                    for number, moment in enumerate(generation.timeline, 1)
+                ],
                 "queue_position": queue_position,
                 "cancel": cancel if asked_at else None,
                 "deliveries": deliveries,

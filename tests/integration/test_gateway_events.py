@@ -17,7 +17,7 @@ from generations.moves import CHANNEL
 from generations.presentation import event_body
 from generations.settings import GatewaySettings
 from generations.store import GenerationStore
-from tests.builders import SEEDANCE, a_new_generation
+from tests.builders import UNLISTED, a_new_generation
 from tests.event_streams import Event, events_of
 from tests.integration.played_worker import PlayedWorker
 from tests.waiting import PATIENCE, eventually
@@ -27,7 +27,7 @@ WAY: Final = ["queued", "submitting", "in_queue", "in_progress", "succeeded"]
 
 async def submit(origin: httpx.AsyncClient) -> str:
     """The id of a new generation."""
-    answer = await origin.post("/v1/generations", json={"model": SEEDANCE, "input": {}})
+    answer = await origin.post("/v1/generations", json={"model": UNLISTED, "input": {}})
     return str(answer.json()["id"])
 
 

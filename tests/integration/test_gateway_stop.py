@@ -10,13 +10,13 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from generations.origins import OriginStore
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.event_streams import events_of
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.reads import Reads
 from tests.waiting import PATIENCE, eventually
 
-ASKED: Final = {"model": SEEDANCE, "input": {}}
+ASKED: Final = {"model": UNLISTED, "input": {}}
 
 
 @pytest_asyncio.fixture

@@ -10,14 +10,14 @@ import pytest
 from redis.asyncio import Redis
 
 from generations.lifecycle import Status
-from tests.builders import SEEDANCE
+from tests.builders import UNLISTED
 from tests.integration.played_worker import OUTPUT, PlayedWorker
 from tests.integration.reads import Reads
 from tests.waiting import PATIENCE
 
 SUBMITS: Final = [
-    (f"/v1/models/{SEEDANCE}", {"prompt": "A gentle breeze"}),
-    ("/v1/generations", {"model": SEEDANCE, "input": {"prompt": "A gentle breeze"}}),
+    (f"/v1/models/{UNLISTED}", {"prompt": "A gentle breeze"}),
+    ("/v1/generations", {"model": UNLISTED, "input": {"prompt": "A gentle breeze"}}),
 ]
 STATUSES: Final = ["/v1/generations/{}", "/v1/requests/{}/status"]
 #: More seconds than any of these tests may take: what answers earlier was woken.
@@ -103,7 +103,7 @@ async def test_without_the_preference_runcomfys_route_answers_as_runcomfy_does(
     plain = (await studio.post(path, json=body)).json()
     assert set(plain) == {"request_id", "status_url", "result_url", "cancel_url"}
     waited = (await studio.post(path, json=body, headers={"Prefer": "wait=0"})).json()
-    assert set(waited) == {*plain, "model_id", "status"}
+    assert {*plain, "model_id", "status"} < set(waited)
 
 
 @pytest.mark.parametrize(("path", "body"), SUBMITS)
