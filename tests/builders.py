@@ -12,8 +12,8 @@ from generations.model import Attempt, Delivery, Generation, Moment, NewGenerati
 from worker.answers import Answer
 
 SEEDANCE: Final = "bytedance/seedance-v1.5-pro/image-to-video"
-#: A model that no catalog has, so that any input passes.
-UNLISTED: Final = "studio/unlisted/any-to-any"
+#: The catalog does not list it, so that any input passes; the simulator runs it.
+UNLISTED: Final = "runcomfy/unlisted/text-to-image"
 NOW: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ENDPOINT: Final = "https://studio.example/callback"
 

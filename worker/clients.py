@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import random
 
+from generations.catalog_store import CatalogStore
 from generations.connection import Redis, connect
 from generations.due import DueIndex
 from generations.origins import OriginStore
@@ -24,6 +25,7 @@ class Clients:
     due: DueIndex
     store: GenerationStore
     origins: OriginStore
+    catalogs: CatalogStore
     runcomfy: RunComfyClient
     sender: CallbackSender
     leases: Leases
@@ -42,6 +44,7 @@ class Clients:
             due=DueIndex(redis, keep=settings.keep),
             store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
             origins=OriginStore(redis),
+            catalogs=CatalogStore(redis),
             runcomfy=RunComfyClient(
                 base=settings.api_base,
                 token=settings.runcomfy_api_token.get_secret_value(),

@@ -19,6 +19,7 @@ from generations.due import Claim
 from generations.errors import StoreUnavailable
 from generations.logs import logger
 from generations.steps import Lane
+from worker.catalog import refresh_in_turn
 from worker.clients import Clients
 from worker.leases import IN_QUEUE
 from worker.loop import LoopThread, process_loop
@@ -37,6 +38,8 @@ AWAY_INTERVAL: Final = 1.0
 
 #: How often all that is unfinished is compared with the due index, by whichever worker.
 AUDIT_INTERVAL: Final = timedelta(seconds=5)
+#: How often each worker looks whether the catalog of models is to be fetched.
+REFRESH_INTERVAL: Final = timedelta(seconds=10)
 
 TASK_NAMES: Final[Mapping[Lane, str]] = {
     Lane.SUBMISSIONS: "darkroom.submit",
@@ -81,6 +84,9 @@ class Rounds:
         self._interval = loop.settings.dispatch_interval.total_seconds()
         self._stopping = stopping
         self._next_audit = 0.0
+        self._next_refresh = 0.0
+        wanted = max(loop.settings.catalog_interval, timedelta(seconds=1))
+        self._refresh_interval = min(REFRESH_INTERVAL, wanted).total_seconds()
         #: The lanes to which the last round sent something.
         self._sent: set[Lane] = set()
 
@@ -112,6 +118,9 @@ class Rounds:
         if time.monotonic() >= self._next_audit:
             self._next_audit = time.monotonic() + AUDIT_INTERVAL.total_seconds()
             self._loop.run(audit_in_turn)
+        if time.monotonic() >= self._next_refresh:
+            self._next_refresh = time.monotonic() + self._refresh_interval
+            self._loop.begin(refresh_in_turn)
         limits = {lane: self._room(lane, connection) for lane in Lane}
         claims = self._loop.run(lambda clients: clients.due.claim(limits, lease=IN_QUEUE))
         self._sent = {claim.lane for claim in claims}

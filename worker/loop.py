@@ -4,12 +4,16 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from typing import TypeVar
 
 import uvloop
 
+from generations.logs import logger
 from generations.settings import WorkerSettings
 from worker.clients import Clients
+
+log = logger(__name__)
 
 _R = TypeVar("_R")
 
@@ -24,6 +28,7 @@ class LoopThread:
         self.pid = os.getpid()
         self.settings = settings
         self._clients = self._run(lambda: Clients.open(settings))
+        self._begun: set[Future[None]] = set()
 
     def run(self, work: Callable[[Clients], Awaitable[_R]]) -> _R:
         """Run work on the loop and return what it returns.
@@ -32,16 +37,30 @@ class LoopThread:
         """
         return self._run(lambda: work(self._clients))
 
+    def begin(self, work: Callable[[Clients], Awaitable[None]]) -> None:
+        """Begin work on the loop and go on at once; it ends with the loop."""
+        self._begun = {begun for begun in self._begun if not begun.done()}
+        self._begun.add(asyncio.run_coroutine_threadsafe(self._guarded(work), self._loop))
+
     def hurry(self) -> None:
         """End the calls that are under way; each claim is settled or given back at once."""
         self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._clients.running])
 
     def close(self) -> None:
         """Close the clients and end the thread."""
+        for begun in self._begun:
+            begun.cancel()
         self._run(self._clients.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _guarded(self, work: Callable[[Clients], Awaitable[None]]) -> None:
+        try:
+            await work(self._clients)
+        except Exception:
+            # The edge: nobody waits for it, so nobody else would tell.
+            log.exception("background.broken")
 
     def _run(self, work: Callable[[], Awaitable[_R]]) -> _R:
         async def awaited() -> _R:

@@ -31,6 +31,7 @@ class Model:
     makes: Literal["video", "image"]
     queue: Spread
     run: Spread
+    is_listed: bool
     prices: dict[str, dict[str, float]]
     """By input field and value, where the price depends on one; else the record's base price."""
     _validator: jsonschema_rs.Validator = field(repr=False)
@@ -75,6 +76,7 @@ def read_model(text: str) -> Model:
         makes=simulation["makes"],
         queue=Spread(**simulation["queue"]),
         run=Spread(**simulation["run"]),
+        is_listed=simulation.get("is_listed", True),
         prices=simulation.get("prices", {}),
         _validator=jsonschema_rs.validator_for(record["input_schema"]),
     )
@@ -86,7 +88,7 @@ class Catalog:
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = {model.model_id: model for model in models}
         #: What the catalog's routes show of them.
-        self.public = catalog.Catalog(model.record for model in self)
+        self.public = catalog.Catalog(model.record for model in self if model.is_listed)
 
     @classmethod
     def from_files(cls, directory: Path = MODELS) -> "Catalog":

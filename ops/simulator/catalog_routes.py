@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from ops.simulator.refusals import RefusedError
+from ops.simulator.refusals import RefusedError, unknown_model
 from ops.simulator.routes import SIMULATOR, account_in
 
 
@@ -27,10 +27,10 @@ async def categories(request: web.Request) -> web.Response:
 
 async def model(request: web.Request) -> web.Response:
     account_in(request)
-    simulator = request.app[SIMULATOR]
-    asked_for = simulator.model(request.match_info["model_id"]).model_id
+    simulator, asked_for = request.app[SIMULATOR], request.match_info["model_id"]
     found = simulator.catalog.public.find(asked_for)
-    assert found is not None  # noqa: S101  # The same models.
+    if found is None:
+        raise unknown_model(simulator.settings, asked_for)
     return web.json_response(found.shown(include_schema=True))
 
 

@@ -2,6 +2,7 @@
 
 from tests.acceptance.origins import OriginClient, an_input
 from tests.acceptance.runcomfy import RunComfy
+from tests.builders import UNLISTED
 
 
 def test_a_failed_generation_is_told_in_runcomfys_words(
@@ -27,7 +28,7 @@ def test_an_input_that_runcomfy_rejects_is_told_in_its_words_and_not_paid(
     north: OriginClient, runcomfy: RunComfy
 ) -> None:
     given, endpoint = an_input(resolution="9K"), north.endpoint()
-    request_id = north.submit(given, webhook=endpoint.url)
+    request_id = north.submit(given, model_id=UNLISTED, webhook=endpoint.url)
 
     callback = endpoint.wait_for_event("generation.failed")
 

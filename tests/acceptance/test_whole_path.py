@@ -35,7 +35,7 @@ class Path:
 def path(shared_stack: Stack, north_of_all: OriginClient) -> Path:
     """The page's own example, held at each of RunComfy's states until it was seen there."""
     north, runcomfy = north_of_all, shared_stack.runcomfy
-    given = {**INPUT, "seed": 4711}
+    given = {**INPUT, "duration": 7}
     endpoint = north.endpoint()
     runcomfy.hold(queue=True, progress=True)
     accepted = dict(north.post(given, model_id=MODEL_ID, webhook=endpoint.url).json())

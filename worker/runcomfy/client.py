@@ -20,7 +20,8 @@ from generations.lifecycle import Status
 from generations.model import Json
 from generations.records import dump_json
 from worker.answers import Answer
-from worker.runcomfy import protocol
+from worker.runcomfy import listing, protocol
+from worker.runcomfy.listing import ListedModels, Record
 from worker.runcomfy.protocol import NotThere, Observation
 
 #: A result may echo an input with inline media.
@@ -113,6 +114,24 @@ class RunComfyClient:
         """
         answer = await self._bounded(self._call("POST", request_id, "cancel"))
         return protocol.read_cancel(answer)
+
+    async def list_models(self, *, offset: int) -> ListedModels:
+        """A page of RunComfy's catalog, with the schemas.
+
+        Raises:
+            RunComfyUnavailable: no usable answer; ask again later.
+        """
+        url = self._base + listing.models_path(offset=offset)
+        return listing.read_models(await self._bounded(_send(self._others, "GET", url)))
+
+    async def find_model(self, model_id: str) -> Record | None:
+        """One model of the catalog, with its schema.
+
+        Raises:
+            RunComfyUnavailable: no usable answer; ask again later.
+        """
+        url = self._base + protocol.submit_path(model_id)
+        return listing.read_model(await self._bounded(_send(self._others, "GET", url)))
 
     async def close(self) -> None:
         """Close every connection."""

@@ -114,7 +114,7 @@ def read_status(answer: Answer) -> Observation | NotThere:
     Raises:
         RunComfyUnavailable: no usable answer; ask again later.
     """
-    body = _body_of(answer)
+    body = body_of(answer)
     if isinstance(body, NotThere):
         return body
     position = body.get("queue_position")
@@ -132,7 +132,7 @@ def read_result(answer: Answer) -> Observation | NotThere:
     Raises:
         RunComfyUnavailable: no usable answer; ask again later.
     """
-    body = _body_of(answer)
+    body = body_of(answer)
     if isinstance(body, NotThere):
         return body
     status = _word(body)
@@ -156,7 +156,7 @@ def read_cancel(answer: Answer) -> str:
     code = _error_code(answer, _json_object(answer.body))
     if answer.status_code in REFUSED_CANCEL and code not in BAD_TOKEN:
         return "not_cancellable"
-    body = _body_of(answer)
+    body = body_of(answer)
     if isinstance(body, NotThere):
         return "not_cancellable"
     word = str(body.get("outcome") or body.get("status") or "").lower()
@@ -178,7 +178,12 @@ def _is_usable_id(found: Any) -> bool:
     return is_text and found.isascii() and found.isprintable()
 
 
-def _body_of(answer: Answer) -> dict[str, Any] | NotThere:
+def body_of(answer: Answer) -> dict[str, Any] | NotThere:
+    """The body of an answer to something that may be asked again.
+
+    Raises:
+        RunComfyUnavailable: it is an error, or there is none.
+    """
     body = _json_object(answer.body)
     code = _error_code(answer, body)
     if answer.status_code == 404 or code == UNKNOWN_REQUEST:
