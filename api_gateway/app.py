@@ -12,9 +12,11 @@ from api_gateway import (
     event_routes,
     generation_routes,
     health_routes,
+    many_routes,
     model_routes,
     runcomfy_routes,
 )
+from api_gateway.batch import BATCH
 from api_gateway.edge import BodyLimit, Edge
 from api_gateway.openapi import Described
 from api_gateway.parts import Parts
@@ -35,13 +37,18 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     settings = settings or load_settings(GatewaySettings)
     app = Described(docs=settings.docs, lifespan=_lifespan(settings))
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        limit=settings.max_body_bytes,
+        own_limits={BATCH: settings.max_batch_bytes},
+    )
     app.add_middleware(Edge)
     answer_with_problems(app)
     app.include_router(runcomfy_routes.router)
     app.include_router(model_routes.router)
     app.include_router(generation_routes.router)
     app.include_router(event_routes.router)
+    app.include_router(many_routes.router)
     app.include_router(health_routes.router)
     return app
 

@@ -2,20 +2,25 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from api_gateway.parts import Parts
 from api_gateway.schemas import CancelOutcome
-from generations.lifecycle import Status
+from generations.lifecycle import Status, is_finished
 from generations.logs import logger
 from generations.model import Generation
+from generations.selection import Filter, Place
 from generations.store import CancelAnswer
 
 log = logger(__name__)
 
 #: Seconds between two looks at a record that a worker is about to change.
 LOOK_EVERY: Final = 0.05
+#: Generations that one call cancels at most, and at the same time.
+MOST_CANCELLED: Final = 500
+CANCELLED_AT_ONCE: Final = 32
+UNFINISHED: Final = frozenset(status for status in Status if not is_finished(status))
 #: Words of RunComfy's after which the status still has to follow.
 UNDER_WAY: Final = frozenset({"cancelled", "cancellation_requested"})
 
@@ -49,6 +54,42 @@ async def cancel_once(generation: Generation, parts: Parts) -> Cancelled:
         outcome=cancelled.outcome,
     )
     return cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledMany:
+    """What one call cancelled; the ids are the newest first."""
+
+    cancelled: list[str]
+    #: Those that RunComfy is asked for now; the record says what it answers.
+    requested: list[str]
+    #: Where to go on; None where nothing that is meant comes after these.
+    next: Place | None
+
+
+async def cancel_many(
+    wanted: Filter, parts: Parts, *, origin: str, after: Place | None
+) -> CancelledMany:
+    """Cancel what is meant and has not finished, so many at a time; wait for no word of RunComfy's.
+
+    What is accepted meanwhile is newer, and left alone.
+    """
+    statuses = (wanted.statuses or frozenset(Status)) & UNFINISHED
+    if not statuses:
+        return CancelledMany([], [], None)
+    unfinished = replace(wanted, statuses=statuses)
+    page = await parts.listing.page(unfinished, origin=origin, limit=MOST_CANCELLED, after=after)
+    answers: list[CancelAnswer] = []
+    for start in range(0, len(page.generations), CANCELLED_AT_ONCE):
+        some = page.generations[start : start + CANCELLED_AT_ONCE]
+        answers += await asyncio.gather(*map(parts.store.cancel, some))
+    by_answer: dict[CancelAnswer, list[str]] = {answer: [] for answer in CancelAnswer}
+    for generation, answer in zip(page.generations, answers, strict=True):
+        by_answer[answer].append(generation.id)
+    log.info("generations.cancelled", origin=origin, **{a: len(i) for a, i in by_answer.items()})
+    return CancelledMany(
+        by_answer[CancelAnswer.CANCELLED], by_answer[CancelAnswer.REQUESTED], page.next
+    )
 
 
 async def _wait_for_word(generation_id: str, parts: Parts) -> Cancelled:

@@ -1,6 +1,8 @@
 """The program's edge, in plain ASGI: the body limit, and what no one else caught."""
 
 import traceback
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,35 +20,43 @@ class BodyLimit:
     Starlette's own limit answers in plain text, so it does not serve here.
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, limit: int, own_limits: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """Limits are in bytes; ``own_limits`` has those of the paths that differ."""
         self._app = app
         self._limit = limit
+        self._own_limits = own_limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, as ASGI has it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif self._is_announced_too_large(scope):
+            return
+        limit = self._own_limits.get(scope["path"], self._limit)
+        if _announced(scope) > limit:
             await problem_of(BodyTooLarge())(scope, receive, send)
         else:
-            await self._app(scope, self._counted(receive), send)
+            await self._app(scope, _counted(receive, limit), send)
 
-    def _is_announced_too_large(self, scope: Scope) -> bool:
-        length = Headers(scope=scope).get("content-length", "")
-        return length.isdecimal() and int(length) > self._limit
 
-    def _counted(self, receive: Receive) -> Receive:
-        received = 0
+def _announced(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length) if length.isdecimal() else 0
 
-        async def counting() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._limit:
-                raise BodyTooLarge
-            return message
 
-        return counting
+def _counted(receive: Receive, limit: int) -> Receive:
+    received = 0
+
+    async def counting() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise BodyTooLarge
+        return message
+
+    return counting
 
 
 class Edge:

@@ -39,7 +39,7 @@ class Wanted(BaseModel):
     """Which generations are meant: those that fit all that is said."""
 
     # Not strict: JSON has no enums, so the words are all that can come.
-    status: Annotated[list[Status], Field(strict=False)] = Field(
+    status: list[Annotated[Status, Field(strict=False)]] = Field(
         default=[], description="In one of these statuses.", examples=[["queued"]]
     )
     model: str | None = Field(default=None, description="Of this model.")
@@ -57,15 +57,20 @@ class Wanted(BaseModel):
         )
 
 
-class ListQuery(Wanted):
-    """What a list takes in its query, beside metadata."""
+class Paged(BaseModel):
+    """What goes on where a call before it ended."""
 
-    limit: int = Field(default=20, ge=1, le=MOST_LISTED, description="How many at most.")
     cursor: str | None = Field(
-        default=None, description="The next_cursor of the page before, under the same filters."
+        default=None, description="The next_cursor of the answer before, under the same filters."
     )
 
     @property
     def after(self) -> Place | None:
         """The place to go on from; raises InvalidCursor."""
         return None if self.cursor is None else Place.of_cursor(self.cursor)
+
+
+class ListQuery(Wanted, Paged):
+    """What a list takes in its query, beside metadata."""
+
+    limit: int = Field(default=20, ge=1, le=MOST_LISTED, description="How many at most.")

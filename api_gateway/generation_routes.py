@@ -3,17 +3,16 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from api_gateway.acceptance import accept
+from api_gateway.asking import new_generation, read_as
 from api_gateway.auth import Caller
 from api_gateway.bodies import JsonObject
 from api_gateway.cancelling import cancel_once
 from api_gateway.filtering import ListQuery
 from api_gateway.following import wait_for_end, wait_until
 from api_gateway.metadata import QueryMetadata, metadata_query
-from api_gateway.openapi import refusals, takes
+from api_gateway.openapi import refusals, schema_of, takes
 from api_gateway.parts import OwnUrl, Wired
 from api_gateway.reading import Named, bodies_of, body_of
 from api_gateway.schemas import CancelBody, CreateGeneration, GenerationBody, GenerationList
@@ -30,29 +29,13 @@ from generations.errors import (
     InvalidModelId,
     InvalidWebhook,
 )
-from generations.ids import GENERATION, new_id
 from generations.model import NewGeneration
 
 router = APIRouter(prefix="/v1/generations", tags=["generations"])
 
 
 async def _asked_for(origin: Caller, body: JsonObject) -> NewGeneration:
-    try:
-        asked = CreateGeneration.model_validate(body)
-    except ValidationError as exc:
-        found = exc.errors(include_input=False, include_url=False, include_context=False)
-        raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in found]) from exc
-    return NewGeneration(
-        id=new_id(GENERATION),
-        origin=origin,
-        model_id=asked.model,
-        input=asked.input,
-        webhook=asked.webhook,
-        webhook_intermediate_status=asked.webhook_intermediate_status,
-        on_uncertain=asked.on_uncertain,
-        deadline=asked.deadline,
-        metadata=asked.metadata,
-    )
+    return new_generation(origin, read_as(CreateGeneration, body))
 
 
 @router.post(
@@ -60,7 +43,7 @@ async def _asked_for(origin: Caller, body: JsonObject) -> NewGeneration:
     operation_id="create_generation",
     summary="Create a generation",
     status_code=201,
-    openapi_extra=takes(CreateGeneration),
+    openapi_extra=takes(schema_of(CreateGeneration)),
     responses=refusals(
         InvalidBody,
         BodyTooLarge,

@@ -30,13 +30,18 @@ INPUT_BODY: Final[dict[str, Any]] = {
 }
 
 
-def takes(schema: type[BaseModel]) -> dict[str, Any]:
+def takes(schema: dict[str, Any]) -> dict[str, Any]:
     """The ``openapi_extra`` of a route that reads its body by hand."""
-    described = schema.model_json_schema(ref_template="#/components/schemas/{model}")
-    # Its parts are in the components already: RunComfy's route takes the same in its query.
-    described.pop("$defs", None)
-    content = {"application/json": {"schema": described}}
+    content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def schema_of(schema: type[BaseModel]) -> dict[str, Any]:
+    """A schema that stands where it is used."""
+    described = schema.model_json_schema(ref_template="#/components/schemas/{model}")
+    # Its parts are in the components already: other routes take the same in their queries.
+    described.pop("$defs", None)
+    return described
 
 
 def problems(*errors: type[DarkroomError]) -> dict[int | str, dict[str, Any]]:

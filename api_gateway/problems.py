@@ -118,6 +118,13 @@ def invalid_request(errors: list[FieldProblem]) -> Problem:
     return problem.model_copy(update={"errors": errors})
 
 
+def describe_invalid(error: RequestValidationError) -> Problem:
+    """The problem for what FastAPI, or a schema of ours, refused."""
+    return invalid_request(
+        [FieldProblem(pointer=_pointer(e["loc"]), message=e["msg"]) for e in error.errors()]
+    )
+
+
 def answer(problem: Problem, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
     """A problem as an answer."""
     return Response(
@@ -137,8 +144,7 @@ async def _on_darkroom_error(_request: Request, exc: Exception) -> Response:
 
 async def _on_invalid_request(_request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)  # noqa: S101  # As above.
-    errors = [FieldProblem(pointer=_pointer(e["loc"]), message=e["msg"]) for e in exc.errors()]
-    return answer(invalid_request(errors))
+    return answer(describe_invalid(exc))
 
 
 async def _on_http_exception(request: Request, exc: Exception) -> Response:

@@ -5,7 +5,15 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+)
 
 from api_gateway.metadata import EXAMPLE, NOTED, Metadata
 from api_gateway.submitting import WEBHOOK, Asked
@@ -57,6 +65,10 @@ class Problem(BaseModel):
         default=None, description="RunComfy's number for the problem, where it has one."
     )
     errors: list[FieldProblem] | None = Field(default=None, description="The fields at fault.")
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
 
 class CreateGeneration(Asked):

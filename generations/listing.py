@@ -116,10 +116,11 @@ class Listing:
     async def _read(self, ids: Sequence[str], wanted: Filter, most: int) -> list[Generation]:
         """The first generations of these, about so many, that fit still."""
         found: list[Generation] = []
-        for start in range(0, len(ids), most):
+        step = min(most, STEP)
+        for start in range(0, len(ids), step):
             if len(found) >= most:
                 break
-            rows = await self._read_hashes(ids[start : start + most])
+            rows = await self._read_hashes(ids[start : start + step])
             # A record may have moved, or expired, since its fields were looked at.
             found += [read_generation(i, f) for i, f in rows if f and wanted.fits(f)]
         return found

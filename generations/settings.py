@@ -95,6 +95,8 @@ class GatewaySettings(StoreSettings):
 
     #: The largest body that is read, in bytes.
     max_body_bytes: PositiveInt = 1024 * 1024
+    #: The largest batch that is read, in bytes; each of its creates is bounded as any other.
+    max_batch_bytes: PositiveInt = 4 * 1024 * 1024
     #: How long a cancel waits for RunComfy's word before it answers that it was asked for.
     cancel_wait: Duration = timedelta(seconds=10)
     #: The origin in status_url and its like; default: that of the request.

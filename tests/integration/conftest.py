@@ -18,6 +18,7 @@ from tests.integration.gateway_process import GatewayProcess
 from tests.integration.played_worker import PlayedWorker
 
 BODY_LIMIT = 100_000
+BATCH_LIMIT = 400_000
 HOUR = timedelta(hours=1)
 
 
@@ -30,6 +31,7 @@ def gateway(
         tmp_path_factory.mktemp("gateway") / "gateway.log",
         redis_url=valkey_server.url(),
         MAX_BODY_BYTES=str(BODY_LIMIT),
+        MAX_BATCH_BYTES=str(BATCH_LIMIT),
         CANCEL_WAIT="2",
         CATALOG_CHECK="0.05",
         WEBHOOK_ALLOW="hooks.internal,10.1.0.0/16",

@@ -22,6 +22,7 @@ async def call(app: ASGIApp, *chunks: bytes, **headers: str) -> list[Message]:
     scope = {
         "type": "http",
         "method": "POST",
+        "path": "/",
         "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
     }
 
@@ -91,3 +92,13 @@ async def test_a_streamed_body_is_broken_off_past_the_limit() -> None:
 async def test_an_announced_body_over_the_limit_is_not_read() -> None:
     start, _ = await call(BodyLimit(reads_all, limit=10), content_length="11")
     assert start["status"] == 413
+
+
+async def test_a_path_may_have_a_limit_of_its_own() -> None:
+    limited = BodyLimit(reads_all, limit=1, own_limits={"/": 10})
+    (start,) = await call(limited, b"12345", b"67890")
+    assert start["status"] == 200
+    with pytest.raises(BodyTooLarge):
+        await call(limited, b"12345", b"67890", b"1", b"never read")
+    with pytest.raises(BodyTooLarge):
+        await call(BodyLimit(reads_all, limit=1, own_limits={"/other": 10}), b"12")

@@ -23,6 +23,8 @@ ROUTES = {
     ("get", "/v1/generations/{generation_id}"),
     ("get", "/v1/generations/{generation_id}/events"),
     ("post", "/v1/generations/{generation_id}/cancel"),
+    ("post", "/v1/generations/batch"),
+    ("post", "/v1/generations/cancel"),
     ("get", "/healthz"),
     ("get", "/readyz"),
 }
