@@ -12,6 +12,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError, ResponseError
 
+from generations.batching import BatchingRedis
 from generations.errors import StoreUnavailable
 from generations.servers import SentinelUrl
 
@@ -62,13 +63,14 @@ def connect(url: str, *, max_connections: int = 64) -> Redis:
         )
         client = sentinel.master_for(
             behind.master,
+            redis_class=BatchingRedis,
             connection_pool_class=BlockingSentinelPool,
             db=behind.database,
             **limits,
         )
         return cast("Redis", client)
     pool = BlockingConnectionPool.from_url(url, **limits, **options)
-    return Redis.from_pool(pool)
+    return BatchingRedis.from_pool(pool)
 
 
 async def read_hash(redis: Redis, name: str) -> dict[str, str]:
