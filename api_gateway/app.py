@@ -18,6 +18,7 @@ from api_gateway import (
 )
 from api_gateway.batch import BATCH
 from api_gateway.edge import BodyLimit, Edge
+from api_gateway.open_files import allow_open_files
 from api_gateway.openapi import Described
 from api_gateway.parts import Parts
 from api_gateway.problems import answer_with_problems
@@ -57,6 +58,7 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure_logs(settings.log_level)
+        allow_open_files()
         redis = connect(settings.redis_url.get_secret_value())
         parts = Parts.over(redis, settings)
         uses = Uses(parts.origins)

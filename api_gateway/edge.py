@@ -1,8 +1,9 @@
 """The program's edge, in plain ASGI: the body limit, and what no one else caught."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +13,20 @@ from generations.errors import BodyTooLarge
 from generations.logs import logger
 
 log = logger(__name__)
+
+#: The rest of an answer that a route has begun.
+Begun = Callable[[Receive, Send], Awaitable[None]]
+#: Where it stands in the scope.
+BEGUN: Final = "darkroom.begun"
+
+
+def go_on_with(begun: Begun, scope: Scope) -> None:
+    """Have the edge send the rest of an answer, once all between it and the route has ended.
+
+    What FastAPI keeps for a request, more than ten kilobytes, is much for thousands of answers
+    that wait for something to tell.
+    """
+    scope[BEGUN] = begun
 
 
 class BodyLimit:
@@ -70,7 +85,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        started, given = False, set(scope)
 
         async def noting_start(message: Message) -> None:
             nonlocal started
@@ -79,6 +94,11 @@ class Edge:
 
         try:
             await self._app(scope, receive, noting_start)
+            if begun := scope.pop(BEGUN, None):
+                # What was noted on the request on its way is not needed any more.
+                for noted in scope.keys() - given:
+                    del scope[noted]
+                await begun(receive, send)
         except Exception as exc:
             _log_unexpected(exc)
             if started:

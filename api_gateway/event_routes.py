@@ -70,4 +70,4 @@ async def follow_generation(
     after = next((n for n in (last_event_id, resumed_from) if n is not None), 0)
     if generation.is_finished and after >= len(generation.timeline):
         return Response(status_code=204)
-    return EventStream(generation, parts, after=after)
+    return EventStream(generation.id, parts, after=after)

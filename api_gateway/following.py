@@ -1,4 +1,4 @@
-"""Following one generation: its record, anew whenever it may have moved, and no look between."""
+"""Following one generation: its record whenever it may have moved, and no look between."""
 
 import asyncio
 import time
@@ -18,16 +18,18 @@ AGAIN: Final = 1.0
 
 
 class Follower:
-    """One caller that follows a generation, until one of both goes."""
+    """One caller that follows a generation, until one of both goes.
 
-    def __init__(self, generation: Generation, watch: Watch, parts: Parts) -> None:
-        #: As it was at the last look.
-        self.generation = generation
+    It keeps no record: an input may be large, and thousands may wait.
+    """
+
+    def __init__(self, generation_id: str, watch: Watch, parts: Parts) -> None:
         #: Whether the caller has gone away.
         self.is_gone = False
+        self._id = generation_id
         self._watch = watch
         self._parts = parts
-        # It was read before anybody listened for its moves.
+        # What was read before anybody listened may have changed since.
         self._is_fresh = False
 
     @property
@@ -35,10 +37,11 @@ class Follower:
         """Whether there is nobody left to wait: the caller has gone, or the gateway stops."""
         return self.is_gone or self._parts.moves.is_over
 
-    async def look(self, *, seconds: float) -> None:
-        """Wait until the record may have changed, at most so long, and read it if it did.
+    async def look(self, *, seconds: float) -> Generation | None:
+        """The record as soon as it may have changed; None if it did not within the seconds.
 
-        While the store is away the record stays as it is; the next call asks again.
+        The first look is at once. While the store is away there is nothing to see, and the
+        next call asks again.
 
         Raises:
             GenerationNotFound: the record is gone.
@@ -46,13 +49,14 @@ class Follower:
         if self._is_fresh:
             self._is_fresh = not await self._watch.rung(seconds=seconds)
         if self._is_fresh or self.is_over:
-            return
+            return None
         try:
-            self.generation = await self._parts.store.find(self.generation.id)
+            found = await self._parts.store.find(self._id)
         except StoreUnavailable:
             await self._watch.rung(seconds=min(seconds, AGAIN))
-        else:
-            self._is_fresh = True
+            return None
+        self._is_fresh = True
+        return found
 
     async def leave_with(self, receive: Receive) -> None:
         """Note that the caller goes away, when it does."""
@@ -63,15 +67,13 @@ class Follower:
 
 
 @asynccontextmanager
-async def following(
-    generation: Generation, parts: Parts, receive: Receive
-) -> AsyncIterator[Follower]:
+async def following(generation_id: str, parts: Parts, receive: Receive) -> AsyncIterator[Follower]:
     """A follower for as long as the context lasts.
 
     The whole body of the request has been received: all that can come is its caller's leave.
     """
-    with parts.moves.watch(generation.id) as watch:
-        follower = Follower(generation, watch, parts)
+    with parts.moves.watch(generation_id) as watch:
+        follower = Follower(generation_id, watch, parts)
         leaving = asyncio.create_task(follower.leave_with(receive))
         try:
             yield follower
@@ -109,10 +111,10 @@ async def wait_until(
     if is_enough(generation) or not seconds:
         return generation
     give_up = time.monotonic() + seconds
-    async with following(generation, parts, receive) as follower:
-        while not (follower.is_over or is_enough(follower.generation)):
+    async with following(generation.id, parts, receive) as follower:
+        while not (follower.is_over or is_enough(generation)):
             left = give_up - time.monotonic()
             if left <= 0:
                 break
-            await follower.look(seconds=left)
-        return follower.generation
+            generation = await follower.look(seconds=left) or generation
+    return generation

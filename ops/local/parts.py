@@ -41,6 +41,12 @@ class Logs:
 
 Sign = AnswersHttp | AnswersRedis | Logs
 
+#: Requests that one gateway process keeps open. By default granian keeps 1,024 in all, and those
+#: beyond it wait unheard until others end, which callers that follow a generation do not soon.
+OPEN_AT_ONCE: Final = 10_000
+#: Connections that may come at once before a process takes them.
+BACKLOG: Final = 4096
+
 #: What Celery logs, at INFO, once a worker takes messages.
 WORKER_READY: Final = Logs(" ready.")
 
@@ -161,11 +167,15 @@ def _inspector(plan: Plan) -> Part:
 
 
 def gateway_command(*, host: str, port: int, workers: int = 1) -> tuple[str, ...]:
-    """The gateway, as ``granian`` starts it."""
-    served = ("--interface", "asgi", "--factory", "--no-ws", "--workers", str(workers))
-    return python_command(
-        "granian", *served, "--host", host, "--port", str(port), "api_gateway:create_app"
-    )
+    """The gateway, as ``granian`` starts it.
+
+    HTTP/1 alone, as proxies speak it to what is behind them: a connection that may be either
+    costs 12 kB more, and thousands may wait.
+    """
+    served = ("--interface", "asgi", "--factory", "--http", "1", "--no-ws")
+    opened = ("--backlog", str(BACKLOG), "--backpressure", str(OPEN_AT_ONCE))
+    listening = ("--host", host, "--port", str(port), "--workers", str(workers))
+    return python_command("granian", *served, *opened, *listening, "api_gateway:create_app")
 
 
 def worker_command(name: str, *options: str) -> tuple[str, ...]:

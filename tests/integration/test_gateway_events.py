@@ -157,7 +157,7 @@ async def test_a_silent_stream_shows_that_it_stands(
 ) -> None:
     parts = Parts.over(store_redis, GatewaySettings())
     generation = await store.accept(a_new_generation())
-    async with following(generation, parts, asyncio.Event().wait) as follower:  # type: ignore[arg-type]  # A caller that stays.
+    async with following(generation.id, parts, asyncio.Event().wait) as follower:  # type: ignore[arg-type]  # A caller that stays.
         told = texts(follower, 1, heartbeat=0.01)
         assert [await anext(told) for _ in range(4)] == [":\n\n"] * 4
         parts.moves.let_go()
