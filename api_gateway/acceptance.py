@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from fastapi import Response
+
 from api_gateway.parts import Parts
+from api_gateway.quotas import quota_headers
 from generations.accepting import Ask
 from generations.addresses import check_webhook
 from generations.catalog import Catalog
@@ -27,6 +30,7 @@ async def accept(
     *,
     idempotency_key: str | None = None,
     input_at: tuple[str, ...] = ("input",),
+    response: Response | None = None,
 ) -> Generation:
     """The generation, on record and due; where it is refused, nothing is stored.
 
@@ -37,14 +41,18 @@ async def accept(
         parts: what the program has.
         idempotency_key: the origin's own name for this request.
         input_at: where in the body the input is, for what is said of its fields.
+        response: is told what is left of the origin's limits.
 
     Raises:
         IdempotencyConflict: the key was used before for something else.
+        OverLimit: the origin is at one of its limits.
         InvalidModelId, InvalidInput, InvalidWebhook, AddressNotAllowed: it is refused.
         StoreUnavailable: it may be on record where the answer was lost on the way.
     """
     new = checked(new, parts, input_at=input_at)
-    generation = await parts.store.accept(new, idempotency_key=idempotency_key)
+    generation, quotas = await parts.store.accept_counted(new, idempotency_key=idempotency_key)
+    if response is not None:
+        response.headers.update(quota_headers(quotas))
     _log(new, generation)
     return generation
 

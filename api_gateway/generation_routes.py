@@ -28,6 +28,7 @@ from generations.errors import (
     InvalidInput,
     InvalidModelId,
     InvalidWebhook,
+    OverLimit,
 )
 from generations.model import NewGeneration
 
@@ -52,6 +53,7 @@ async def _asked_for(origin: Caller, body: JsonObject) -> NewGeneration:
         InvalidWebhook,
         AddressNotAllowed,
         IdempotencyConflict,
+        OverLimit,
     ),
 )
 async def create_generation(
@@ -67,7 +69,7 @@ async def create_generation(
 
     With `Prefer: wait=n`, the answer is the generation as it ended, if it ends in time.
     """
-    accepted = await accept(new, parts, idempotency_key=idempotency_key)
+    accepted = await accept(new, parts, idempotency_key=idempotency_key, response=response)
     tell_replay(response, new, accepted)
     response.headers["Location"] = f"{own_url}/v1/generations/{accepted.id}"
     generation = await wait_for_end(accepted, parts, request.receive, seconds=preferred_wait)

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from api_gateway.quotas import quota_headers, retry_after
 from api_gateway.schemas import FieldProblem, Problem
 from generations.errors import (
     AddressNotAllowed,
@@ -28,6 +29,7 @@ from generations.errors import (
     InvalidModelId,
     InvalidWebhook,
     ModelNotFound,
+    OverLimit,
     StoreUnavailable,
     Unauthorized,
 )
@@ -83,6 +85,7 @@ PROBLEMS: Final[Mapping[type[DarkroomError], Shape]] = {
     AddressNotAllowed: Shape(400),
     IdempotencyConflict: Shape(422),
     InvalidCursor: Shape(422),
+    OverLimit: Shape(429),
     StoreUnavailable: Shape(503, {"Retry-After": "1"}, RunComfyCode.InternalError),
 }
 
@@ -97,7 +100,10 @@ def answer_with_problems(app: FastAPI) -> None:
 
 def problem_of(error: DarkroomError) -> Response:
     """The answer for an error that the table has."""
-    return answer(describe(error), PROBLEMS[type(error)].headers)
+    headers = dict(PROBLEMS[type(error)].headers)
+    if isinstance(error, OverLimit):
+        headers |= {"Retry-After": str(retry_after(error.quotas)), **quota_headers(error.quotas)}
+    return answer(describe(error), headers)
 
 
 def describe(error: DarkroomError) -> Problem:

@@ -35,6 +35,7 @@ from generations.errors import (
     InvalidInput,
     InvalidModelId,
     InvalidWebhook,
+    OverLimit,
 )
 from generations.ids import GENERATION, new_id
 from generations.model import NewGeneration
@@ -80,6 +81,7 @@ async def _asked_for(
         InvalidWebhook,
         AddressNotAllowed,
         IdempotencyConflict,
+        OverLimit,
     ),
 )
 async def submit_request(
@@ -96,7 +98,9 @@ async def submit_request(
     With `Prefer: wait=n`, which RunComfy does not have, the answer comes when the request has
     ended or the seconds are over, and holds the result as it is then.
     """
-    accepted = await accept(new, parts, idempotency_key=idempotency_key, input_at=())
+    accepted = await accept(
+        new, parts, idempotency_key=idempotency_key, input_at=(), response=response
+    )
     tell_replay(response, new, accepted)
     urls = {f"{what}_url": _url(own_url, accepted.id, what) for what in LEADS_TO}
     if preferred_wait is None:

@@ -1,7 +1,7 @@
 """Putting generations on record, one or many: what ``accept.lua`` is told, what it answers."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -9,8 +9,11 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from generations.connection import key, load_script, reaching_store
-from generations.due import UNFINISHED, due_key
-from generations.errors import IdempotencyConflict, Refusal
+from generations.due import UNFINISHED as ALL_UNFINISHED
+from generations.due import due_key
+from generations.errors import IdempotencyConflict, OverLimit, Refusal
+from generations.indexes import origin_key, unfinished_key
+from generations.limits import ACCEPTS, UNFINISHED, Quota, read_quotas
 from generations.listing import index_of
 from generations.model import Generation, NewGeneration
 from generations.records import (
@@ -29,6 +32,14 @@ LONGEST_DEADLINE: Final = timedelta(days=7)
 IDEMPOTENCY_KEPT: Final = timedelta(hours=24)
 #: How many accepts go to the server at once, so that others get in between.
 PIPELINED: Final = 100
+#: What an origin is told that is over a limit.
+OVER: Final[Mapping[str, str]] = {
+    ACCEPTS: "The origin asks for more generations a second than it may; wait a moment.",
+    UNFINISHED: "The origin has as many unfinished generations as it may; wait until some end.",
+}
+
+#: What was accepted, and what is left of the origin's limits, where it has some and this is new.
+Counted = tuple[Generation, tuple[Quota, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +59,24 @@ class _Call:
     keys: list[str]
     args: list[Any]
 
-    def read(self, answer: Sequence[Any]) -> Generation:
+    def read(self, answer: Sequence[Any]) -> Counted:
         """What was accepted, or the Refusal, raised."""
-        outcome, accepted_id, accepted_ms = answer
+        outcome, accepted_id, accepted_ms, *found = answer
+        quotas = read_quotas(found)
         if outcome == "conflict":
             raise IdempotencyConflict
+        if outcome in OVER:
+            raise OverLimit(OVER[outcome], quotas=quotas)
         accepted = as_accepted(self.fields, int(accepted_ms), self.deadline_ms)
-        return read_generation(accepted_id, accepted)
+        return read_generation(accepted_id, accepted), quotas
 
     def settled(self, answer: Sequence[Any]) -> Generation | Refusal:
         """As :meth:`read`, with the Refusal returned."""
         try:
-            return self.read(answer)
+            accepted, _ = self.read(answer)
         except Refusal as refusal:
             return refusal
+        return accepted
 
 
 class Accepts:
@@ -74,7 +89,7 @@ class Accepts:
         self._keep = keep
 
     @reaching_store
-    async def one(self, ask: Ask) -> Generation:
+    async def one(self, ask: Ask) -> Counted:
         """What was accepted; raises the Refusal where it was not."""
         call = self._call(ask)
         return call.read(await self._script(keys=call.keys, args=call.args))
@@ -117,9 +132,11 @@ class Accepts:
         keys = [
             key(new.id),
             due_key(Lane.SUBMISSIONS),
-            UNFINISHED,
+            ALL_UNFINISHED,
             index_of(None),
             index_of(new.origin),
+            origin_key(new.origin),
+            unfinished_key(new.origin),
         ]
         if ask.idempotency_key is not None:
             keys.append(key(f"idempotency:{new.origin}:{_hash(ask.idempotency_key)}"))

@@ -88,9 +88,13 @@ async def fsync_of(redis: Redis) -> str | None:
     return config.get("appendfsync")
 
 
-def load_script(redis: Redis, name: str) -> AsyncScript:
-    """One of the scripts in ``lua/``; loaded into the server when it is first called."""
-    return redis.register_script(files("generations").joinpath("lua", f"{name}.lua").read_text())
+def load_script(redis: Redis, *names: str) -> AsyncScript:
+    """One of the scripts in ``lua/``, the last one, after the parts that it is built on.
+
+    It is loaded into the server when it is first called.
+    """
+    folder = files("generations").joinpath("lua")
+    return redis.register_script("".join(folder.joinpath(f"{n}.lua").read_text() for n in names))
 
 
 def reaching_store(call: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[_R]]:

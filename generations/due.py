@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis
@@ -17,7 +18,15 @@ from redis.asyncio import Redis
 from generations.connection import PREFIX, key, load_script, reaching_store
 from generations.errors import StoreUnavailable
 from generations.ids import DELIVERY, EVENT, new_id
+from generations.indexes import (
+    ORIGINS,
+    in_flight_key,
+    origin_key,
+    parked_key,
+    unfinished_key,
+)
 from generations.lifecycle import (
+    IN_FLIGHT,
     AnyStatus,
     DeliveryStatus,
     Status,
@@ -33,6 +42,7 @@ from generations.records import (
     in_ms,
     read_delivery,
     read_generation,
+    to_ms,
     write_attempt,
     write_field,
 )
@@ -47,6 +57,9 @@ AWAY_INTERVAL: Final = 0.1
 #: Calls to RunComfy that fail in a row, over all workers, until only probes are let through.
 BREAKER_FAILURES: Final = 10
 PROBE_INTERVAL: Final = timedelta(seconds=2)
+#: How long at most a parked generation is not looked at. It need not be: whatever makes room
+#: for it makes it due.
+PARKED: Final = timedelta(minutes=10)
 #: The lanes whose actions call RunComfy.
 UPSTREAM: Final = frozenset({Lane.SUBMISSIONS, Lane.POLLS})
 
@@ -79,6 +92,16 @@ class Claim:
     lane: Lane
     id: str
     fence: int
+    #: Whose the record is; known once the claim is taken.
+    origin: str = ""
+
+
+class Unsettled(StrEnum):
+    """Why a step was not written."""
+
+    LOST = "lost"  #: Somebody else has the record now, or it is finished.
+    #: Its origin has as much with RunComfy as it may: it is due again when that has changed.
+    PARKED = "parked"
 
 
 def _readable(
@@ -105,7 +128,9 @@ class DueIndex:
         self._claim = load_script(redis, "claim")
         self._audit = load_script(redis, "audit")
         self._take = load_script(redis, "take")
-        self._settle = load_script(redis, "settle")
+        self._settle = load_script(redis, "room", "settle")
+        self._sweep = load_script(redis, "sweep")
+        self._let_go = load_script(redis, "room", "limit")
         self._redis = redis
         self._keep = keep
 
@@ -157,7 +182,8 @@ class DueIndex:
         )
         taken: list[tuple[Claim, _R]] = []
         for claim, flat in zip(claims, found, strict=True):
-            mine, fields = replace(claim, fence=fence), _fields(flat)
+            fields = _fields(flat)
+            mine = replace(claim, fence=fence, origin=fields.get("origin", ""))
             if int(fields.get("takes") or 0) > POISON_TAKES:
                 await self._set_aside(mine, fields)
             elif fields:
@@ -189,11 +215,18 @@ class DueIndex:
             is_patient: while the store is away, ask again until it is back. Whoever calls
                 this bounds it: the claim may be lost meanwhile.
         """
+        settled = await self.try_settle(claim, step, is_patient=is_patient)
+        return settled if isinstance(settled, Claim) else None
+
+    async def try_settle(
+        self, claim: Claim, step: Step, *, is_patient: bool = False
+    ) -> Claim | Unsettled:
+        """As :meth:`settle`, for a step that needs room with RunComfy."""
         fence = _new_fence()
         told = {"fence": str(claim.fence), "next_fence": str(fence)}
         while True:
             try:
-                outcome, _ = await self.apply(claim.id, claim.lane, step, told)
+                outcome, _ = await self.apply(claim.id, claim.lane, step, told, origin=claim.origin)
             except StoreUnavailable:
                 if not is_patient:
                     raise
@@ -201,12 +234,12 @@ class DueIndex:
             else:
                 break
         if outcome != "settled":
-            return None
+            return Unsettled.PARKED if outcome == "full" else Unsettled.LOST
         return replace(claim, fence=fence, lane=step.due.lane if step.due else claim.lane)
 
     @reaching_store
     async def apply(
-        self, record_id: str, lane: Lane, step: Step, guard: Mapping[str, Any]
+        self, record_id: str, lane: Lane, step: Step, guard: Mapping[str, Any], *, origin: str
     ) -> tuple[str, str]:
         """Apply a step under a guard (fields of ``settle.lua``); its outcome and the status."""
         delivery_id = new_id(DELIVERY)
@@ -220,6 +253,11 @@ class DueIndex:
                 due_key(Lane.DELIVERIES),
                 key(delivery_id),
                 UNFINISHED,
+                origin_key(origin),
+                unfinished_key(origin),
+                in_flight_key(origin),
+                parked_key(origin),
+                due_key(Lane.SUBMISSIONS),
             ],
             args=[dump_json(message)],
         )
@@ -239,10 +277,13 @@ class DueIndex:
             written["to"] = step.to
             if isinstance(step.to, Status):
                 written["channel"] = CHANNEL
+                written["is_in_flight"] = step.to in IN_FLIGHT
             if is_finished(step.to):
                 written["keep_ms"] = in_ms(self._keep)
         if step.due:
             written["due_ms"] = in_ms(step.due.delay)
+        if step.to is Status.SUBMITTING:
+            written["park_ms"] = in_ms(PARKED)
         if step.cancel_known:
             written["cancel_known"] = True
         if step.tell:
@@ -268,7 +309,7 @@ class DueIndex:
         while True:
             cursor, looked_at, put_back, forgotten = await self._audit(
                 keys=[UNFINISHED, *(due_key(lane) for lane in Lane)],
-                args=[cursor, AUDIT_PAGE, PREFIX, DELIVERY, in_ms(submitting)],
+                args=[cursor, AUDIT_PAGE, PREFIX, DELIVERY, in_ms(submitting), *IN_FLIGHT],
             )
             total = Audited(
                 total.looked_at + looked_at,
@@ -276,7 +317,23 @@ class DueIndex:
                 total.forgotten + forgotten,
             )
             if cursor == "0":
-                return total
+                break
+        for origin in await self._redis.smembers(ORIGINS):
+            await self._audit_origin(str(origin))
+        return total
+
+    async def _audit_origin(self, origin: str) -> None:
+        in_flight, parked = in_flight_key(origin), parked_key(origin)
+        scans = {unfinished_key(origin): "SSCAN", in_flight: "SSCAN", parked: "ZSCAN"}
+        for index, scan in scans.items():
+            cursor = "0"
+            while True:
+                cursor, _ = await self._sweep(
+                    keys=[UNFINISHED, index], args=[scan, cursor, AUDIT_PAGE]
+                )
+                if cursor == "0":
+                    break
+        await self._let_go(keys=[origin_key(origin), in_flight, parked, due_key(Lane.SUBMISSIONS)])
 
     @reaching_store
     async def is_my_turn(self, name: str, *, interval: timedelta) -> bool:
@@ -284,24 +341,30 @@ class DueIndex:
         return bool(await self._redis.set(key(f"turn:{name}"), "1", nx=True, px=in_ms(interval)))
 
     @reaching_store
-    async def places_in_line(self, accepted: Sequence[tuple[str, int]]) -> list[int]:
+    async def places_in_line(self, generations: Sequence[Generation]) -> list[int]:
         """How many submissions are due before each, itself counted (so at least 1).
 
-        Args:
-            accepted: ids, with the instant (ms) of their acceptance.
+        Where one waits for room, how many of its origin's do that before it.
         """
         lane = due_key(Lane.SUBMISSIONS)
         async with self._redis.pipeline(transaction=True) as pipe:
-            for generation_id, _ in accepted:
-                pipe.zscore(lane, generation_id)
-                pipe.zrank(lane, generation_id)
+            for generation in generations:
+                pipe.zscore(lane, generation.id)
+                pipe.zrank(lane, generation.id)
+                pipe.zrank(parked_key(generation.origin), generation.id)
             found = await pipe.execute()
-        rows = zip(accepted, found[::2], found[1::2], strict=True)
-        # Another instant than its acceptance means that a worker has it, or had it, in hand.
-        return [
-            int(rank) + 1 if score is not None and int(score) == created_ms else 1
-            for (_, created_ms), score, rank in rows
-        ]
+        rows = zip(generations, found[::3], found[1::3], found[2::3], strict=True)
+        return [_place(generation, *row) for generation, *row in rows]
+
+
+def _place(
+    generation: Generation, score: float | None, rank: int | None, parked: int | None
+) -> int:
+    if parked is not None:
+        return parked + 1
+    # Another instant than its acceptance means that a worker has it, or had it, in hand.
+    is_next_in_line = score is not None and int(score) == to_ms(generation.created_at)
+    return (rank or 0) + 1 if is_next_in_line else 1
 
 
 def _may_be_in(step: Step) -> frozenset[AnyStatus]:

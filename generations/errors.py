@@ -4,7 +4,7 @@ DarkroomError
 ├─ Refusal                 the origin's doing: told, never retried
 │    Unauthorized · Forbidden · GenerationNotFound · ModelNotFound · InvalidBody · BodyTooLarge
 │    InvalidModelId · InvalidInput · InvalidWebhook · AddressNotAllowed · IdempotencyConflict
-│    InvalidCursor
+│    InvalidCursor · OverLimit
 ├─ Transient               try again; carries ``retry_after``
 │    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable · StoreUnavailable
 ├─ Permanent               trying again cannot help
@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
+
+from generations.limits import Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,17 @@ class InvalidCursor(Refusal):
     """The cursor is none that a list gave; leave it out to begin with the newest."""
 
     code = "invalid_cursor"
+
+
+class OverLimit(Refusal):
+    """The origin is at one of its limits; try again after the seconds that Retry-After names."""
+
+    code = "over_limit"
+
+    def __init__(self, message: str | None = None, *, quotas: Sequence[Quota] = ()) -> None:
+        super().__init__(message)
+        #: What is left of every limit that the origin has.
+        self.quotas = tuple(quotas)
 
 
 class AddressNotAllowed(Refusal):

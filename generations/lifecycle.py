@@ -40,6 +40,9 @@ MOVES: Final[Mapping[Status, frozenset[Status]]] = {
 }
 
 
+#: RunComfy has it, or may have it: what an origin's ``max_in_flight`` counts.
+IN_FLIGHT: Final = frozenset({Status.SUBMITTING, Status.IN_QUEUE, Status.IN_PROGRESS})
+
 #: Where an operator may take a generation whose submission stayed uncertain, once it is known
 #: whether RunComfy accepted it: submit it again, or go on with RunComfy's request.
 REOPENINGS: Final[Mapping[Status, frozenset[Status]]] = {

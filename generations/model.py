@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from generations.lifecycle import DeliveryStatus, Status, is_finished
+from generations.limits import Limits
 
 #: A JSON object as the origin or RunComfy wrote it.
 Json = Mapping[str, Any]
@@ -211,6 +212,7 @@ class Origin:
     on_uncertain: OnUncertain = OnUncertain.FAIL
     #: ``whsec_…``, the newest first; every callback is signed with each of them.
     webhook_secrets: tuple[str, ...] = field(repr=False, default=())
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """Origins and their API keys. Keys are kept as hashes only; nothing here ever logs one.
 
-Redis keys: ``origin:{name}``, a hash (``read_origin``); ``origins``, a set of all names;
-``key:{SHA-256 of an API key}``, a hash (``read_key``) that expires where the key has an end;
-``keys``, a set of the SHA-256 of every key.
+Redis keys beside those in ``indexes.py``: ``key:{SHA-256 of an API key}``, a hash (``read_key``)
+that expires where the key has an end; ``keys``, a set of the SHA-256 of every key.
 """
 
 import base64
@@ -10,18 +9,21 @@ import hashlib
 import secrets
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from redis.asyncio import Redis
 
 from generations.connection import key, load_script, reaching_store, read_hash
+from generations.due import due_key
 from generations.errors import Unauthorized
+from generations.indexes import ORIGINS, in_flight_key, origin_key, parked_key
+from generations.limits import Limits
 from generations.model import ApiKey, OnUncertain, Origin, Scope
-from generations.records import in_ms, read_key, read_origin, write_scopes
+from generations.records import in_ms, read_key, read_origin, write_field, write_scopes
+from generations.steps import Lane
 
-ORIGINS: Final = key("origins")
 KEYS: Final = key("keys")
 #: How often at most it is written that a key was used.
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
@@ -46,6 +48,7 @@ class OriginStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._note_use = load_script(redis, "note_use")
+        self._limit = load_script(redis, "room", "limit")
 
     @reaching_store
     async def create_key(
@@ -67,10 +70,10 @@ class OriginStore:
         api_key = f"dk_{secrets.token_urlsafe(32)}"
         sha = _sha(api_key)
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hsetnx(_origin_key(name), "created_at", str(now))
-            pipe.hsetnx(_origin_key(name), "webhook_secrets", _new_secret())
+            pipe.hsetnx(origin_key(name), "created_at", str(now))
+            pipe.hsetnx(origin_key(name), "webhook_secrets", _new_secret())
             if on_uncertain is not None:
-                pipe.hset(_origin_key(name), "on_uncertain", on_uncertain)
+                pipe.hset(origin_key(name), "on_uncertain", on_uncertain)
             pipe.sadd(ORIGINS, name)
             pipe.hset(
                 _key_of(sha),
@@ -82,7 +85,7 @@ class OriginStore:
                 },
             )
             pipe.sadd(KEYS, sha)
-            pipe.hget(_origin_key(name), "webhook_secrets")
+            pipe.hget(origin_key(name), "webhook_secrets")
             *_, kept = await pipe.execute()
         return NewKey(name, _id(sha), frozenset(scopes), api_key, str(kept).split()[0])
 
@@ -164,17 +167,27 @@ class OriginStore:
     @reaching_store
     async def find(self, name: str) -> Origin | None:
         """The origin of a name."""
-        fields = await read_hash(self._redis, _origin_key(name))
+        fields = await read_hash(self._redis, origin_key(name))
         return read_origin(name, fields) if fields else None
+
+    @reaching_store
+    async def limit(self, name: str, limits: Limits) -> None:
+        """Set all limits of an origin that exists; they hold at once."""
+        fields = {name: write_field(name, value) for name, value in asdict(limits).items()}
+        await self._limit(
+            keys=[
+                origin_key(name),
+                in_flight_key(name),
+                parked_key(name),
+                due_key(Lane.SUBMISSIONS),
+            ],
+            args=[part for pair in fields.items() for part in pair],
+        )
 
     @reaching_store
     async def names(self) -> list[str]:
         """All origins that ever had a key."""
         return sorted(str(name) for name in await self._redis.smembers(ORIGINS))
-
-
-def _origin_key(name: str) -> str:
-    return key(f"origin:{name}")
 
 
 def _sha(api_key: str) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from generations.lifecycle import DeliveryStatus, Status
+from generations.limits import Limits
 from generations.model import (
     ApiKey,
     Attempt,
@@ -157,6 +158,11 @@ def read_origin(name: str, fields: Fields) -> Origin:
         created_at=from_ms(fields["created_at"]),
         on_uncertain=OnUncertain(fields.get("on_uncertain") or OnUncertain.FAIL),
         webhook_secrets=tuple(fields["webhook_secrets"].split()),
+        limits=Limits(
+            accepts_per_second=_read(fields, "accepts_per_second", float),
+            max_unfinished=_read(fields, "max_unfinished", int),
+            max_in_flight=_read(fields, "max_in_flight", int),
+        ),
     )
 
 

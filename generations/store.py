@@ -16,6 +16,7 @@ from generations.durability import Finding, judge_server
 from generations.errors import GenerationNotFound, Refusal
 from generations.ids import GENERATION, is_id
 from generations.lifecycle import Status, allowed_to_reopen, is_finished
+from generations.limits import Quota
 from generations.model import Delivery, ErrorCode, Generation, NewGeneration
 from generations.records import read_delivery, read_generation, to_ms
 from generations.steps import Due, Lane, Step, finish
@@ -39,13 +40,22 @@ class GenerationStore:
         self._deadline = deadline
 
     async def accept(self, new: NewGeneration, *, idempotency_key: str | None = None) -> Generation:
+        """As :meth:`accept_counted`, without the quotas."""
+        accepted, _ = await self.accept_counted(new, idempotency_key=idempotency_key)
+        return accepted
+
+    async def accept_counted(
+        self, new: NewGeneration, *, idempotency_key: str | None = None
+    ) -> tuple[Generation, tuple[Quota, ...]]:
         """Put a generation on record, due now. The same id again changes nothing.
 
         With a key that the origin used before for the same, what was accepted then is
-        returned, under its own id and as it was then.
+        returned, under its own id and as it was then; that is never limited. With it comes
+        what is left of the origin's limits, where it has some and this was new.
 
         Raises:
             IdempotencyConflict: the key was used before for something else.
+            OverLimit: the origin is at a limit; nothing is stored, the key neither.
         """
         return await self._accepts.one(Ask(new, idempotency_key))
 
@@ -103,14 +113,16 @@ class GenerationStore:
                 stamp=("cancel_requested_at",),
             )
             guard = {"next_fence": "0"}  # Whoever holds a claim on it holds it no more.
-            outcome, status = await self._due.apply(generation.id, Lane.SUBMISSIONS, step, guard)
+            outcome, status = await self._due.apply(
+                generation.id, Lane.SUBMISSIONS, step, guard, origin=generation.origin
+            )
             if outcome == "settled":
                 return CancelAnswer.CANCELLED
             if outcome == "missing" or is_finished(Status(status)):
                 return CancelAnswer.FINISHED
-        return await self._request_cancel(generation.id)
+        return await self._request_cancel(generation)
 
-    async def _request_cancel(self, generation_id: str) -> CancelAnswer:
+    async def _request_cancel(self, generation: Generation) -> CancelAnswer:
         step = Step(
             due=Due(Lane.POLLS),
             stamp=("cancel_requested_at",),
@@ -118,7 +130,9 @@ class GenerationStore:
             only_from=frozenset(status for status in Status if not is_finished(status)),
         )
         guard = {"only_due": True}
-        outcome, _ = await self._due.apply(generation_id, Lane.POLLS, step, guard)
+        outcome, _ = await self._due.apply(
+            generation.id, Lane.POLLS, step, guard, origin=generation.origin
+        )
         return CancelAnswer.REQUESTED if outcome == "settled" else CancelAnswer.FINISHED
 
     async def resubmit(self, generation: Generation) -> bool:
@@ -143,7 +157,9 @@ class GenerationStore:
             set={**facts, "error": None, "deadline": to_ms(datetime.now(UTC) + self._deadline)},
             only_from=allowed_to_reopen(to),
         )
-        outcome, _ = await self._due.apply(generation.id, lane, step, new_guard())
+        outcome, _ = await self._due.apply(
+            generation.id, lane, step, new_guard(), origin=generation.origin
+        )
         return outcome == "settled"
 
     async def place_in_line(self, generation: Generation) -> int:
@@ -153,7 +169,7 @@ class GenerationStore:
 
     async def places_in_line(self, generations: Sequence[Generation]) -> list[int]:
         """Each one's place in line, all at one instant."""
-        return await self._due.places_in_line([(g.id, to_ms(g.created_at)) for g in generations])
+        return await self._due.places_in_line(generations)
 
     @reaching_store
     async def examine(self) -> list[Finding]:

@@ -12,11 +12,15 @@ from generations.model import OnUncertain, Scope
 from ops.endings import ending_in_sentences
 
 if TYPE_CHECKING:
+    from generations.limits import Limits
+    from generations.model import ApiKey
     from generations.origins import NewKey, OriginStore
 
 #: It becomes part of a Redis key and of log lines.
 ORIGIN_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 LONGEST_KEY_NAME: Final = 100
+#: A limit over this is none.
+MOST: Final = 1e9
 
 _R = TypeVar("_R")
 
@@ -68,14 +72,25 @@ def list_keys(
     folder: FolderOption = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
-    """List API keys: never the keys themselves."""
-    from ops.showing_keys import key_as_json, print_keys
+    """List API keys, never the keys themselves, and the limits of origins that have some."""
+    from ops.showing_keys import as_json as shown_as_json
+    from ops.showing_keys import print_keys
 
-    found = _with_origins(folder, lambda origins: origins.keys(origin))
+    keys, limited = _with_origins(folder, lambda origins: _found(origins, origin))
     if as_json:
-        _print_json({"keys": [key_as_json(one) for one in found]})
+        _print_json(shown_as_json(keys, limited))
     else:
-        print_keys(found)
+        print_keys(keys, limited)
+
+
+async def _found(
+    origins: "OriginStore", name: str | None
+) -> tuple[list["ApiKey"], dict[str, "Limits"]]:
+    from generations.limits import Limits
+
+    found = [await origins.find(one) for one in await origins.names() if name in {None, one}]
+    limited = {one.name: one.limits for one in found if one and one.limits != Limits()}
+    return await origins.keys(name), limited
 
 
 @app.command()
@@ -144,6 +159,75 @@ def rotate(
     _tell_new(new, as_json=as_json)
     if not as_json:
         typer.echo(f"{key_id} ends in {overlap}.")
+
+
+def _limit(text: str) -> float:
+    try:
+        number = 0.0 if text == "none" else float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < MOST:
+        raise typer.BadParameter("A number, or 0 or none for no limit.")
+    return number
+
+
+def _whole_limit(text: str) -> int:
+    number = _limit(text)
+    if not number.is_integer():
+        raise typer.BadParameter("A whole number, or 0 or none for no limit.")
+    return int(number)
+
+
+@app.command()
+def limits(
+    origin: OriginArgument,
+    *,
+    accepts_per_second: Annotated[
+        float | None,
+        typer.Option(parser=_limit, metavar="N", help="Over this it is refused with 429."),
+    ] = None,
+    max_unfinished: Annotated[
+        int | None,
+        typer.Option(parser=_whole_limit, metavar="N", help="Over this it is refused with 429."),
+    ] = None,
+    max_in_flight: Annotated[
+        int | None,
+        typer.Option(parser=_whole_limit, metavar="N", help="With RunComfy; the others wait."),
+    ] = None,
+    folder: FolderOption = FOLDER,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an origin's limits, after setting those that are given; 0 or none removes one."""
+    given = {
+        "accepts_per_second": accepts_per_second,
+        "max_unfinished": max_unfinished,
+        "max_in_flight": max_in_flight,
+    }
+    changes = {name: number or None for name, number in given.items() if number is not None}
+    found = _with_origins(folder, lambda origins: _limited(origins, origin, changes))
+    if found is None:
+        if not as_json:
+            typer.echo(f"There is no origin {origin}; its first key makes it.", err=True)
+        raise typer.Exit(1)
+    if as_json:
+        _print_json({"origin": origin, **found})
+        return
+    for name, number in found.items():
+        typer.echo(f"{name:<20}{'none' if number is None else f'{number:g}'}")
+
+
+async def _limited(
+    origins: "OriginStore", name: str, changes: dict[str, Any]
+) -> dict[str, float | None] | None:
+    from dataclasses import asdict, replace
+
+    found = await origins.find(name)
+    if found is None:
+        return None
+    wanted = replace(found.limits, **changes)
+    if changes:
+        await origins.limit(name, wanted)
+    return asdict(wanted)
 
 
 def _tell_new(key: "NewKey", *, as_json: bool) -> None:

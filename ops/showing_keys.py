@@ -1,19 +1,28 @@
 """API keys as people read them in a terminal, and as ``--json`` prints them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from generations.limits import Limits
 from generations.model import ApiKey
 from generations.presentation import rfc3339
 from ops.showing import NO_EDGE
 
 
-def key_as_json(key: ApiKey) -> dict[str, Any]:
-    """Everything that is known of a key."""
+def as_json(keys: Sequence[ApiKey], limited: Mapping[str, Limits]) -> dict[str, Any]:
+    """Everything that is known of keys, and the limits of origins that have some."""
+    return {
+        "keys": [_key_as_json(key) for key in keys],
+        "limits": {origin: asdict(limits) for origin, limits in limited.items()},
+    }
+
+
+def _key_as_json(key: ApiKey) -> dict[str, Any]:
     return {
         "id": key.id,
         "origin": key.origin,
@@ -25,8 +34,8 @@ def key_as_json(key: ApiKey) -> dict[str, Any]:
     }
 
 
-def print_keys(keys: Sequence[ApiKey]) -> None:
-    """One line a key."""
+def print_keys(keys: Sequence[ApiKey], limited: Mapping[str, Limits]) -> None:
+    """One line a key, and one an origin that has limits."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("id", "origin", "scopes", "made", "last used", "ends", "name"):
         table.add_column(column, no_wrap=True)
@@ -36,6 +45,9 @@ def print_keys(keys: Sequence[ApiKey]) -> None:
     if not console.is_terminal:
         console.width = NO_EDGE
     console.print(table if keys else "No keys.")
+    for origin, limits in limited.items():
+        set_ = (f"{name} {number:g}" for name, number in asdict(limits).items() if number)
+        console.print(f"{origin}: {', '.join(set_)}", highlight=False)
 
 
 def _row(key: ApiKey) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
-from generations.due import Claim
+from generations.due import Claim, Unsettled
 from generations.errors import DarkroomError, StoreUnavailable
 from generations.logs import logger
 from generations.model import Delivery, Generation
@@ -17,8 +17,6 @@ from worker.clients import Clients
 
 log = logger(__name__)
 
-#: Somebody else has the record now, or it is finished: what was done does not count.
-LOST: Final = "lost"
 #: Left as it is until the lease ends.
 LEFT: Final = "left to its lease"
 #: RunComfy gave no usable answer.
@@ -38,7 +36,7 @@ async def settle(claim: Claim, step: Step, clients: Clients) -> str:
     """
     if await clients.due.settle(claim, step, is_patient=True) is None:
         log.warning("claim.lost")
-        return LOST
+        return Unsettled.LOST
     if step.to is None:
         return "waiting"
     log.info("record.moved", status=step.to)
@@ -60,7 +58,8 @@ async def work_through(
 async def report(counts: Counter[str], clients: Clients) -> None:
     """Tell the breaker that all workers share how a chunk's calls to RunComfy went."""
     silent = counts[UNANSWERED]
-    answered = counts.total() - silent - counts[LOST] - counts[LEFT] - counts[GIVEN_BACK]
+    uncalled = sum(counts[word] for word in (*Unsettled, LEFT, GIVEN_BACK))
+    answered = counts.total() - silent - uncalled
     await clients.due.report(answered=answered > 0, failures=silent)
 
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from generations.due import Claim
+from generations.due import Claim, Unsettled
 from generations.errors import RunComfyRejected, RunComfyUnavailable, SubmissionUncertain
 from generations.lifecycle import Status
 from generations.logs import logger
 from generations.model import ErrorCode, Generation, OnUncertain
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
-from worker.claims import LOST, UNANSWERED, settle
+from worker.claims import UNANSWERED, settle
 from worker.clients import Clients
 from worker.leases import MARGIN, Leases
 
@@ -35,8 +35,8 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
         step = decide_without_submitting(generation, now=datetime.now(UTC))
         if step is None:
             intended = await _note_intent(claim, clients)
-            if intended is None:
-                return LOST
+            if isinstance(intended, Unsettled):
+                return intended
             claim = intended
             step = await _submit(generation, clients)
     except SubmissionUncertain as exc:
@@ -48,13 +48,13 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
     return UNANSWERED if step.to is Status.QUEUED else word
 
 
-async def _note_intent(claim: Claim, clients: Clients) -> Claim | None:
+async def _note_intent(claim: Claim, clients: Clients) -> Claim | Unsettled:
     """Patiently: an intent whose answer is lost reads as a submission that may have been sent.
 
     But for no longer than the budget can spare beside the submission itself.
     """
     async with asyncio.timeout(MARGIN.total_seconds()):
-        return await clients.due.settle(claim, intend(clients.leases), is_patient=True)
+        return await clients.due.try_settle(claim, intend(clients.leases), is_patient=True)
 
 
 def decide_without_submitting(generation: Generation, *, now: datetime) -> Step | None:

@@ -5,6 +5,8 @@
 -- KEYS[3] due:{lane} where its next action belongs
 -- KEYS[4] due:deliveries   KEYS[5] the record of the delivery that the step creates
 -- KEYS[6] unfinished: a set of the ids of all unfinished generations and deliveries
+-- KEYS[7] origin:{origin}   KEYS[8] unfinished:{origin} (see accept.lua)
+-- KEYS[9] in_flight:{origin}   KEYS[10] parked:{origin}   KEYS[11] due:submissions (room.lua)
 -- ARGV[1] the step, as JSON (strings but for numbers named ms and the "add" counts):
 --   id, next_fence
 --   fence       holder's fence; absent: the step is not a holder's, only "from" guards it
@@ -17,10 +19,14 @@
 --   only_due    the next action's instant changes only if the record is in KEYS[3] already
 --   keep_ms     how long the record is kept from now, when "to" finishes it
 --   delivery    { id, fields = { field: text } }
+--   is_in_flight  whether "to" means that RunComfy may have it; absent: no generation's step
+--   park_ms     the step needs room among what the origin may have with RunComfy. Without it
+--               the record stays as it is, parked, and is looked at again when there is room,
+--               at its deadline, or after so long
 --   channel     where a move is published as "id sequence", the number of the move in the
 --               timeline, once it is written; absent: nowhere
 -- Returns {outcome, status}: outcome is "settled", "fenced" (the claim is lost), "refused"
--- (not in "from"), or "missing".
+-- (not in "from"), "full" (it is parked; the claim is given up), or "missing".
 local step = cjson.decode(ARGV[1])
 local held = redis.call('HMGET', KEYS[1], 'fence', 'status')
 local fence, status = held[1], held[2]
@@ -29,7 +35,7 @@ if not fence then
 end
 if step.next_fence and fence == step.next_fence then
   -- This very step, asked for again because its answer was lost.
-  return {'settled', status}
+  return {step.park_ms and status ~= step.to and 'full' or 'settled', status}
 end
 if step.fence and fence ~= step.fence then
   return {'fenced', status}
@@ -41,9 +47,23 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local record = KEYS[1]
+local function is_cancel_pending()
+  local cancel = redis.call('HMGET', record, 'cancel_requested_at', 'cancel_outcome')
+  return (cancel[1] or '') ~= '' and (cancel[2] or '') == ''
+end
 if step.next_fence then
   redis.call('HSET', record, 'fence', step.next_fence)
   redis.call('HDEL', record, 'takes')
+end
+if step.park_ms and step.to ~= status then
+  local most = tonumber(redis.call('HGET', KEYS[7], 'max_in_flight') or '')
+  if most and redis.call('SCARD', KEYS[9]) >= most then
+    local times = redis.call('HMGET', record, 'created_at', 'deadline')
+    local wait = math.max(math.min(step.park_ms, times[2] - now), 0)
+    redis.call('ZADD', KEYS[10], times[1], step.id)
+    redis.call('ZADD', KEYS[2], now + (is_cancel_pending() and 0 or wait), step.id)
+    return {'full', status}
+  end
 end
 for field, text in pairs(step.set) do
   redis.call('HSET', record, field, text)
@@ -62,6 +82,11 @@ if step.to and step.to ~= status then
   local timeline = redis.call('HGET', record, 'timeline') or ''
   redis.call('HSET', record, 'status', step.to, 'timeline', timeline .. step.to .. '=' .. now .. ';')
   redis.call(step.keep_ms and 'SREM' or 'SADD', KEYS[6], step.id)
+  if step.is_in_flight ~= nil then
+    redis.call(step.keep_ms and 'SREM' or 'SADD', KEYS[8], step.id)
+    redis.call(step.is_in_flight and 'SADD' or 'SREM', KEYS[9], step.id)
+    redis.call('ZREM', KEYS[10], step.id)
+  end
   redis.call('PERSIST', record)
   status = step.to
   moved = true
@@ -89,9 +114,7 @@ if KEYS[3] ~= KEYS[2] or not step.due_ms then
 end
 if step.due_ms then
   local wait = step.due_ms
-  local cancel = redis.call('HMGET', record, 'cancel_requested_at', 'cancel_outcome')
-  local pending = (cancel[1] or '') ~= '' and (cancel[2] or '') == ''
-  if pending and status ~= 'submitting' and not step.cancel_known then
+  if is_cancel_pending() and status ~= 'submitting' and not step.cancel_known then
     -- A cancel that was asked for while a worker held the record is not kept waiting.
     wait = 0
   end
@@ -103,6 +126,9 @@ if step.due_ms then
 end
 if step.keep_ms then
   redis.call('PEXPIRE', record, step.keep_ms)
+end
+if moved and step.is_in_flight ~= nil then
+  make_room_known(KEYS[7], KEYS[9], KEYS[10], KEYS[11])
 end
 if moved and step.channel then
   -- A server that forbids it must not undo half of a step: whoever listens looks again later.

@@ -24,6 +24,8 @@ from tests.integration.engine_world import (
 )
 
 LONG_MS: Final = round(LONG.total_seconds() * 1000)
+PARKED_MS: Final = 600_000
+ORIGIN: Final = "studio"
 
 
 class Engine(Known):
@@ -137,21 +139,37 @@ class Engine(Known):
 
     async def _settle(self, claim: Claim, step: Step) -> Claim | None:
         fence = 1_000_000 * (len(self.asked) + 1)
-        asked = Asked(claim, step, str(fence))
+        is_full = len(self.world.in_flight) >= self.world.most_in_flight
+        expected = "full" if step.to is Status.SUBMITTING and is_full else "settled"
+        asked = Asked(claim, step, str(fence), expected)
         outcome = await self._ask(asked)
         if not self._is_live(claim):
             assert outcome == "fenced"
             await self._nothing_changed()
             return None
-        assert outcome == "settled"
+        assert outcome == expected
         self.asked.append(asked)
         self._takes[claim.id] = 0
-        self._counted[claim.id] += step.add.get("submissions", 0)
         self._lost.discard(claim.id)
         mine = replace(claim, fence=fence, lane=step.due.lane if step.due else claim.lane)
         self._hold(mine)
+        if outcome == "full":
+            await self._is_parked(claim.id)
+            return None
+        self._counted[claim.id] += step.add.get("submissions", 0)
         await self._check_due(mine, step)
         return mine
+
+    async def _is_parked(self, generation_id: str) -> None:
+        after = await World.read(self._redis)
+        record = after.record(generation_id)
+        assert record["status"] == "queued"
+        assert generation_id in after.values[key("parked:studio")]
+        wait = min(PARKED_MS, int(record["deadline"]) - self.world.now)
+        if record.get("cancel_requested_at") and not record.get("cancel_outcome"):
+            wait = 0
+        at = after.lane(Lane.SUBMISSIONS)[generation_id]
+        assert self.world.now + wait - 5000 <= at <= after.now + wait
 
     async def _check_due(self, mine: Claim, step: Step) -> None:
         after = await World.read(self._redis)
@@ -169,7 +187,7 @@ class Engine(Known):
     async def settle_again(self, asked: Asked) -> None:
         """The answer to a settle was lost, so the very same is asked for again."""
         is_newest = self._live[asked.claim.id] == asked.next_fence
-        assert await self._ask(asked) == ("settled" if is_newest else "fenced")
+        assert await self._ask(asked) == (asked.outcome if is_newest else "fenced")
         await self._nothing_changed()
 
     async def settle_illegally(self, held: Held, to: AnyStatus) -> bool:
@@ -185,5 +203,7 @@ class Engine(Known):
 
     async def _ask(self, asked: Asked) -> str:
         guard = {"fence": str(asked.claim.fence), "next_fence": asked.next_fence}
-        outcome, _ = await self._due.apply(asked.claim.id, asked.claim.lane, asked.step, guard)
+        outcome, _ = await self._due.apply(
+            asked.claim.id, asked.claim.lane, asked.step, guard, origin=ORIGIN
+        )
         return outcome

@@ -12,10 +12,17 @@ from generations.due import Claim, DueIndex
 from generations.ids import GENERATION
 from generations.lifecycle import Status
 from generations.model import Generation, NewGeneration, OnUncertain
+from generations.origins import OriginStore
 from generations.steps import Step
 from generations.store import GenerationStore
 from tests.integration.engine_work import UNPAID, Answer
-from tests.integration.engine_world import World, check_deliveries, check_entries, check_moves
+from tests.integration.engine_world import (
+    World,
+    check_deliveries,
+    check_entries,
+    check_indexes,
+    check_moves,
+)
 
 HOUR: Final = timedelta(hours=1)
 KEEP: Final = timedelta(days=7)
@@ -28,6 +35,7 @@ class Asked:
     claim: Claim
     step: Step
     next_fence: str
+    outcome: str = "settled"
 
 
 class Known:
@@ -37,6 +45,7 @@ class Known:
         self._redis = redis
         self._store = GenerationStore(redis, deadline=HOUR, keep=KEEP)
         self._due = DueIndex(redis, keep=KEEP)
+        self._origins = OriginStore(redis)
         self._take_script = load_script(redis, "take")
         self.world = World()
         #: The settles that were written.
@@ -61,6 +70,7 @@ class Known:
         check_entries(world, self._lost)
         check_moves(self.world, world, frozenset(self._reopened))
         check_deliveries(world)
+        check_indexes(world)
         for generation_id, fields in world.records(GENERATION).items():
             self._check_submissions(generation_id, int(fields.get("submissions", 0)), world)
         for record_id, fence in self._live.items():

@@ -44,6 +44,9 @@ class Act(StrEnum):
     JUMP = "jump"
     LOSE_INDEX = "lose index"
     LOSE_ENTRY = "lose entry"
+    LOSE_INDEXES = "lose the origin's indexes"
+    ADD_STRANGERS = "add strangers"
+    LIMIT = "limit"
     AUDIT = "audit"
 
 
@@ -56,6 +59,20 @@ WEIGHTS: Final = dict.fromkeys(Act, 1) | {
     Act.CANCEL: 2,
     Act.REOPEN: 2,
 }
+#: What happens to the engine as a whole.
+ON_ALL: Final = frozenset(
+    {
+        Act.ACCEPT,
+        Act.CLAIM,
+        Act.PICK_UP,
+        Act.JUMP,
+        Act.LOSE_INDEX,
+        Act.LOSE_INDEXES,
+        Act.ADD_STRANGERS,
+        Act.LIMIT,
+        Act.AUDIT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +102,7 @@ class Play:
         if step.do is Act.GO_ON and not self._busy:
             # Time passes, until there is work again.
             await self._pick_up(step)
-        elif step.do in {Act.ACCEPT, Act.CLAIM, Act.PICK_UP, Act.JUMP, Act.LOSE_INDEX, Act.AUDIT}:
+        elif step.do in ON_ALL:
             await self._on_all(step)
         elif step.do is Act.REOPEN:
             uncertain = [i for i in self._generations if self.engine.is_uncertain(i)]
@@ -113,13 +130,24 @@ class Play:
                 await self._pick_up(step)
             case Act.JUMP:
                 await self.engine.jump(2 if step.is_so else -2)
+            case Act.LIMIT:
+                await self.engine.limit((None, 1, 1, 2)[step.which % 4])
+            case Act.AUDIT:
+                await self.engine.audit()
+            case _:
+                await self._on_indexes(step)
+
+    async def _on_indexes(self, step: Step) -> None:
+        match step.do:
             case Act.LOSE_INDEX:
                 await self.engine.lose_index()
                 await self.engine.check()
                 if step.is_so:
                     await self.engine.audit()
-            case Act.AUDIT:
-                await self.engine.audit()
+            case Act.LOSE_INDEXES:
+                await self.engine.lose_indexes()
+            case Act.ADD_STRANGERS:
+                await self.engine.add_strangers()
 
     async def _accept(self, step: Step) -> None:
         self._accepts += 1

@@ -1,20 +1,24 @@
 """What happens to the engine beside its work: cancels, operators, faults, and the way out."""
 
 from itertools import count
+from math import inf
 
+from generations.connection import key
 from generations.due import UNFINISHED, Audited, due_key
 from generations.ids import DELIVERY
 from generations.lifecycle import Status
+from generations.limits import Limits
 from generations.steps import Lane
 from generations.store import CancelAnswer
-from tests.integration.engine import Engine
+from tests.integration.engine import ORIGIN, Engine
 from tests.integration.engine_known import HOUR
 from tests.integration.engine_work import Answer, Held
-from tests.integration.engine_world import FINISHED, LANE_OF, World
+from tests.integration.engine_world import FINISHED, INDEXES, LANE_OF, World
 
 HOUR_MS = 3_600_000
+STRANGER = "gen_00000000000000000000STRANG"
 #: Rounds of work that are enough for anything.
-ROUNDS = 8
+ROUNDS = 12
 
 
 class TroubledEngine(Engine):
@@ -89,12 +93,39 @@ class TroubledEngine(Engine):
         world = await World.read(self._redis)
         for lane in Lane:
             before, after = self.world.lane(lane), world.lane(lane)
-            assert {i: at for i, at in after.items() if i not in missing} == before
+            # What waits for room may be told of it once more.
+            moved = {*missing, *self.world.values.get(key("parked:studio"), ())}
+            assert {i: at for i, at in after.items() if i not in moved} == {
+                i: at for i, at in before.items() if i not in moved
+            }
         for record_id in missing:
             status = world.record(record_id)["status"]
             is_due = world.lane(LANE_OF[status])[record_id] <= world.now
             # What may be being submitted right now is left alone for its time.
             assert is_due == (status != "submitting")
+
+    async def begin(self, most: int | None) -> None:
+        """The one origin comes to be, with its limit."""
+        await self._origins.create_key(ORIGIN)
+        await self.limit(most)
+        await self.check()
+
+    async def limit(self, most: int | None) -> None:
+        """The origin may have so many with RunComfy from now on."""
+        await self._origins.limit(ORIGIN, Limits(max_in_flight=most))
+        assert (await World.read(self._redis)).most_in_flight == (most or inf)
+
+    async def lose_indexes(self) -> None:
+        """What is known of the origin's generations beside their records is deleted."""
+        await self._redis.delete(*(INDEXES - {UNFINISHED}))
+        await self.audit()
+
+    async def add_strangers(self) -> None:
+        """Ids get into the origin's indexes that do not belong there."""
+        await self._redis.sadd(key("unfinished:studio"), STRANGER)
+        await self._redis.sadd(key("in_flight:studio"), STRANGER)
+        await self._redis.zadd(key("parked:studio"), {STRANGER: 1})
+        await self.audit()
 
     async def jump(self, hours: int) -> None:
         """Redis's clock jumps: everything is due that much earlier, or later."""

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -21,6 +22,14 @@ LANE_OF: Final = {
     "in_queue": Lane.POLLS,
     "in_progress": Lane.POLLS,
     "pending": Lane.DELIVERIES,
+}
+IN_FLIGHT: Final = frozenset({"submitting", "in_queue", "in_progress"})
+#: The record of the one origin of these tests.
+ORIGIN: Final = key("origin:studio")
+#: Keys that Redis forgets when they are empty.
+INDEXES: Final = {
+    UNFINISHED,
+    *(key(f"{name}:studio") for name in ("unfinished", "in_flight", "parked")),
 }
 LANES: Final = {due_key(lane): lane for lane in Lane}
 
@@ -76,6 +85,18 @@ class World:
         fields: Hash = self.values[key(record_id)]
         return fields
 
+    @property
+    def most_in_flight(self) -> float:
+        """How many generations of the one origin may be with RunComfy."""
+        limit = self.values.get(ORIGIN, {}).get("max_in_flight")
+        return int(limit) if limit else inf
+
+    @property
+    def in_flight(self) -> set[str]:
+        """The generations that RunComfy has, or may have."""
+        found = self.records(GENERATION).items()
+        return {i for i, fields in found if fields["status"] in IN_FLIGHT}
+
     def lane(self, lane: Lane) -> dict[str, int]:
         """When each entry of a lane is due (ms)."""
         return {name: int(score) for name, score in self.values.get(due_key(lane), {}).items()}
@@ -111,6 +132,23 @@ def check_entries(world: World, lost: set[str]) -> None:
     assert not strangers
 
 
+def check_indexes(world: World) -> None:
+    """The origin's indexes say what its records say, and nothing waits while there is room.
+
+    Room is what is left by those in flight and those that are on their way there.
+    """
+    generations = world.records(GENERATION)
+    unfinished = {i for i, fields in generations.items() if fields["status"] not in FINISHED}
+    assert set(world.values.get(key("unfinished:studio"), ())) == unfinished
+    assert set(world.values.get(key("in_flight:studio"), ())) == world.in_flight
+    parked = world.values.get(key("parked:studio"), {})
+    for generation_id, score in parked.items():
+        assert generations[generation_id]["status"] == "queued"
+        assert score == generations[generation_id]["created_at"]
+    coming = {i for i in unfinished - world.in_flight if i not in parked}
+    assert not parked or len(world.in_flight) + len(coming) >= world.most_in_flight
+
+
 def check_moves(before: World, world: World, reopened: frozenset[str]) -> None:
     """Statuses moved along their tables, and nothing that was on record went away.
 
@@ -129,7 +167,7 @@ def check_moves(before: World, world: World, reopened: frozenset[str]) -> None:
         was = DeliveryStatus(before.values.get(key(delivery_id), {}).get("status", "pending"))
         now = DeliveryStatus(fields["status"])
         assert now == was or now in DELIVERY_MOVES[was]
-    assert before.values.keys() - LANES.keys() - {UNFINISHED} <= world.values.keys()
+    assert before.values.keys() - LANES.keys() - INDEXES <= world.values.keys()
 
 
 def check_deliveries(world: World) -> None:

@@ -115,13 +115,19 @@ async def test_a_step_asked_for_again_after_a_lost_answer_is_recognised(
     guard = {"fence": str(held.fence), "next_fence": "4711"}
     step = replace(INTENDED, tell=replace(TOLD, told=Status.SUBMITTING))
     for _ in range(3):
-        assert await due.apply(held.id, held.lane, step, guard) == ("settled", "submitting")
+        assert await due.apply(held.id, held.lane, step, guard, origin=held.origin) == (
+            "settled",
+            "submitting",
+        )
     found = await store.find(generation.id)
     assert (found.submissions, len(found.timeline), len(found.delivery_ids)) == (1, 2, 1)
     assert await store_redis.zcard(due_key(Lane.DELIVERIES)) == 1
     # Once the record has gone on, the same step is too late.
     await settled(due, replace(held, fence=4711), replace(SUBMITTED, tell=None))
-    assert await due.apply(held.id, held.lane, step, guard) == ("fenced", "in_queue")
+    assert await due.apply(held.id, held.lane, step, guard, origin=held.origin) == (
+        "fenced",
+        "in_queue",
+    )
 
 
 async def test_a_take_asked_for_again_after_a_lost_answer_is_recognised(

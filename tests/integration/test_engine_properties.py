@@ -32,12 +32,13 @@ STEPS: Final = st.lists(
 )
 
 
-async def played(url: str, steps: Sequence[Step]) -> None:
+async def played(url: str, most: int | None, steps: Sequence[Step]) -> None:
     """All steps in an empty database, every promise checked after each, and then the way out."""
     redis = connect(url, max_connections=1)
     try:
         await redis.flushdb()
         play = Play(redis)
+        await play.engine.begin(most)
         for step in steps:
             await play.act(step)
         await play.engine.drain()
@@ -45,9 +46,9 @@ async def played(url: str, steps: Sequence[Step]) -> None:
         await redis.aclose()
 
 
-@settings(max_examples=30, deadline=None, database=None, derandomize=True)
-@given(steps=STEPS)
+@settings(max_examples=40, deadline=None, database=None, derandomize=True)
+@given(most=st.sampled_from([None, 1, 1, 2]), steps=STEPS)
 def test_whatever_happens_nothing_is_lost_paid_twice_or_told_twice(
-    valkey_server: RedisServer, steps: list[Step]
+    valkey_server: RedisServer, most: int | None, steps: list[Step]
 ) -> None:
-    asyncio.run(played(valkey_server.url(DATABASE), steps))
+    asyncio.run(played(valkey_server.url(DATABASE), most, steps))

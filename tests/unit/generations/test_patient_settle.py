@@ -31,6 +31,8 @@ class OftenAway(DueIndex):
         lane: Lane,  # noqa: ARG002
         step: Step,  # noqa: ARG002
         guard: Mapping[str, Any],
+        *,
+        origin: str,  # noqa: ARG002
     ) -> tuple[str, str]:
         self.guards.append(guard)
         if len(self.guards) <= self._away:

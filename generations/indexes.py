@@ -1,0 +1,28 @@
+"""The Redis keys that belong to one origin; the scripts say what is in each."""
+
+from typing import Final
+
+from generations.connection import key
+
+#: A set of the names of all origins.
+ORIGINS: Final = key("origins")
+
+
+def origin_key(origin: str) -> str:
+    """The origin's own record, its limits included."""
+    return key(f"origin:{origin}")
+
+
+def unfinished_key(origin: str) -> str:
+    """The set of its unfinished generations."""
+    return key(f"unfinished:{origin}")
+
+
+def in_flight_key(origin: str) -> str:
+    """The set of its generations that RunComfy has, or may have."""
+    return key(f"in_flight:{origin}")
+
+
+def parked_key(origin: str) -> str:
+    """The sorted set, by creation, of those that wait for room with RunComfy."""
+    return key(f"parked:{origin}")
