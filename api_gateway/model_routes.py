@@ -8,12 +8,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from api_gateway.acceptance import check_model_id
 from api_gateway.auth import origin_of_caller
 from api_gateway.openapi import refusals
 from api_gateway.parts import Wired
 from api_gateway.runcomfy_schemas import CategoryList, ModelList, ModelRecord
 from api_gateway.schemas import MODEL_ID
-from generations.errors import ModelNotFound
+from generations.errors import InvalidModelId, ModelNotFound
 
 #: As RunComfy's own command line has them.
 USUAL_PAGE: Final = 100
@@ -75,10 +76,11 @@ async def list_categories(parts: Wired) -> CategoryList:
     operation_id="get_model",
     summary="Get a model",
     response_model=ModelRecord,
-    responses=refusals(ModelNotFound),
+    responses=refusals(InvalidModelId, ModelNotFound),
 )
 async def get_model(model_id: ModelId, parts: Wired) -> Response:
     """A model's record, with the schema of its input and its price where that is known."""
+    check_model_id(model_id)
     model = parts.catalog.current.find(model_id)
     if model is None:
         raise ModelNotFound

@@ -90,9 +90,9 @@ def _ending(submission: Submission, settings: SimulatorSettings, origin: str) ->
 
 
 def _output(submission: Submission, origin: str) -> Body:
-    url = f"{origin}/outputs/{submission.output_name}"
+    urls = [f"{origin}/outputs/{name}" for name in submission.output_names]
     kind = submission.model.makes
-    return {kind: url, f"{kind}s": [url]}
+    return {kind: urls[0], f"{kind}s": urls}
 
 
 def _error(message: str, settings: SimulatorSettings) -> object:

@@ -37,8 +37,7 @@ async def _refusals_as_answers(request: web.Request, handler: Handler) -> web.St
         if not request.path.startswith("/v1/"):
             raise
         # aiohttp's own: no such route, wrong method, body too large.
-        own = RefusedError(error.status, error.status * 1000 + 1, error.reason)
-        return refusals.answer(own, settings)
+        return refusals.answer(refusals.by_the_server(error), settings)
 
 
 async def _gallery(app: web.Application) -> AsyncIterator[None]:

@@ -34,6 +34,8 @@ class Model:
     is_listed: bool
     prices: dict[str, dict[str, float]]
     """By input field and value, where the price depends on one; else the record's base price."""
+    count: str | None
+    """The input field that says how many outputs to make; None: always one."""
     _validator: jsonschema_rs.Validator = field(repr=False)
 
     @property
@@ -49,13 +51,17 @@ class Model:
         schema = self.record["input_schema"]["properties"].get(name, {})
         return body.get(name, schema.get("default"))
 
+    def outputs_of(self, body: Input) -> int:
+        """How many outputs one run makes."""
+        return int(self.option(body, self.count)) if self.count else 1
+
     def price_of(self, body: Input) -> float:
         """What one run costs, in USD."""
         price = float(self.record["base_price_usd"])
         for name, prices in self.prices.items():
             price = prices.get(self.option(body, name), price)
         seconds = self.option(body, "duration") if self.record["price_unit"] == "second" else 1
-        return round(price * seconds, 4)
+        return round(price * seconds * self.outputs_of(body), 4)
 
 
 def _to_violation(error: jsonschema_rs.ValidationError) -> Violation:
@@ -77,6 +83,7 @@ def read_model(text: str) -> Model:
         queue=Spread(**simulation["queue"]),
         run=Spread(**simulation["run"]),
         is_listed=simulation.get("is_listed", True),
+        count=simulation.get("count"),
         prices=simulation.get("prices", {}),
         _validator=jsonschema_rs.validator_for(record["input_schema"]),
     )
@@ -92,8 +99,8 @@ class Catalog:
 
     @classmethod
     def from_files(cls, directory: Path = MODELS) -> "Catalog":
-        files = sorted(directory.glob("*.json"))
-        return cls(read_model(path.read_text(encoding="utf-8")) for path in files)
+        models = [read_model(path.read_text(encoding="utf-8")) for path in directory.glob("*.json")]
+        return cls(sorted(models, key=lambda model: model.model_id))
 
     def find(self, model_id: str) -> Model | None:
         return self._models.get(model_id)

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from ops.simulator.refusals import RefusedError, unknown_model
 from ops.simulator.routes import SIMULATOR, account_in
+from ops.simulator.service import check_model_id
 
 
 async def models(request: web.Request) -> web.Response:
@@ -28,6 +29,7 @@ async def categories(request: web.Request) -> web.Response:
 async def model(request: web.Request) -> web.Response:
     account_in(request)
     simulator, asked_for = request.app[SIMULATOR], request.match_info["model_id"]
+    check_model_id(asked_for)
     found = simulator.catalog.public.find(asked_for)
     if found is None:
         raise unknown_model(simulator.settings, asked_for)

@@ -34,11 +34,13 @@ class Submission:
     calls: Counter[Route] = field(default_factory=Counter)
 
     @property
-    def output_name(self) -> str:
-        """The file that it makes."""
-        if self.model.makes == "video":
-            return f"{self.request_id}.mp4"
-        return f"{self.request_id}.{self.model.option(self.input, 'output_format') or 'png'}"
+    def output_names(self) -> list[str]:
+        """The files that it makes."""
+        kind = "mp4"
+        if self.model.makes == "image":
+            kind = self.model.option(self.input, "output_format") or "png"
+        more = range(2, self.model.outputs_of(self.input) + 1)
+        return [f"{self.request_id}{part}.{kind}" for part in ("", *(f".{n}" for n in more))]
 
     @property
     def cost(self) -> float:

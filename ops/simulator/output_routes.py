@@ -26,7 +26,11 @@ async def output(request: web.Request) -> web.Response:
 
 def _find(simulator: Simulator, name: str) -> Submission:
     submission = simulator.ledger.find(name.partition(".")[0])
-    if submission is None or submission.output_name != name or not _is_made(simulator, submission):
+    if (
+        submission is None
+        or name not in submission.output_names
+        or not _is_made(simulator, submission)
+    ):
         raise web.HTTPNotFound
     return submission
 

@@ -36,8 +36,8 @@ class Gallery:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="render")
 
     async def fetch(self, submission: Submission) -> bytes:
-        """The output's bytes; whoever asks meanwhile waits for the same rendering."""
-        name = submission.output_name
+        """An output's bytes, the same for each; who asks meanwhile waits for one rendering."""
+        name = submission.request_id
         if name not in self._files:
             loop = asyncio.get_running_loop()
             self._files[name] = loop.run_in_executor(self._threads, render, submission)

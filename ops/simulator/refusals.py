@@ -66,6 +66,11 @@ def unknown_request() -> RefusedError:
     return RefusedError(404, 404001, "ResourceNotFound: no such request, or it has expired.")
 
 
+def by_the_server(error: web.HTTPClientError) -> RefusedError:
+    name = "ResourceNotFound: no route here" if error.status == 404 else error.reason
+    return RefusedError(error.status, error.status * 1000 + 1, f"{name}.")
+
+
 def foreign_request(settings: SimulatorSettings) -> RefusedError:
     if settings.foreign_request == "404":
         return unknown_request()

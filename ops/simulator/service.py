@@ -24,6 +24,12 @@ from ops.simulator.timeline import NEVER, State, Timeline, plan
 _MODEL_ID: Final = re.compile(r"[\w.-]+(?:/[\w.-]+)+", re.ASCII)
 
 
+def check_model_id(model_id: str) -> None:
+    """Raise RefusedError for what cannot be a model's id."""
+    if not _MODEL_ID.fullmatch(model_id):
+        raise refusals.malformed_model(model_id)
+
+
 @dataclass(slots=True)
 class Hold:
     """Which states new requests do not leave on their own."""
@@ -69,8 +75,7 @@ class Simulator:
 
     def model(self, model_id: str) -> Model:
         """A model of the catalog; raises RefusedError for an id that is none, or no model's."""
-        if not _MODEL_ID.fullmatch(model_id):
-            raise refusals.malformed_model(model_id)
+        check_model_id(model_id)
         model = self.catalog.find(model_id)
         if model is None:
             raise refusals.unknown_model(self.settings, model_id)

@@ -5,10 +5,11 @@ from collections.abc import Generator, Iterator
 import httpx
 import pytest
 
+from tests.acceptance.contract import Both, Caller
 from tests.acceptance.origins import OriginClient
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.runcomfy import RunComfy
-from tests.acceptance.stack import Stack
+from tests.acceptance.stack import TOKEN, Stack
 
 #: Seconds. Leases end soon after, which is good for tests that wait for one.
 SHORT_TIMEOUTS = {
@@ -89,6 +90,20 @@ def south(shared_stack: Stack, receiver: Receiver) -> Iterator[OriginClient]:
 def brave(stack_to_break: Stack, receiver: Receiver) -> Iterator[OriginClient]:
     """An origin of the stack that is broken."""
     yield from origin_of(stack_to_break, "brave", receiver)
+
+
+@pytest.fixture(scope="session")
+def runcomfy_itself(shared_stack: Stack) -> Iterator[Caller]:
+    """A RunComfy client of the account that the shared stack has."""
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        yield Caller("RunComfy", shared_stack.runcomfy.url, TOKEN, http)
+
+
+@pytest.fixture
+def both(runcomfy_itself: Caller, north: OriginClient, stack: Stack) -> Both:
+    """RunComfy itself, and an origin that takes the gateway for it."""
+    gateway = Caller("Darkroom", stack.gateway_url, north.api_key, north.http)
+    return Both(runcomfy_itself, gateway)
 
 
 def origin_of(stack: Stack, name: str, receiver: Receiver) -> Iterator[OriginClient]:

@@ -77,13 +77,20 @@ async def test_a_model_is_shown_with_its_schema(studio: httpx.AsyncClient) -> No
     assert "base_price_usd" not in one
 
 
-@pytest.mark.parametrize("model_id", [UNLISTED, SEEDANCE.upper(), "x", f"{SEEDANCE}%0A"])
+@pytest.mark.parametrize("model_id", [UNLISTED, SEEDANCE.upper()])
 async def test_a_model_that_the_catalog_does_not_have(
     studio: httpx.AsyncClient, model_id: str
 ) -> None:
     answer = await studio.get(f"/v1/models/{model_id}")
     assert answer.status_code == 404
     assert (answer.json()["code"], answer.json()["error_code"]) == ("model_not_found", 404001)
+
+
+@pytest.mark.parametrize("model_id", ["x", f"{SEEDANCE}%0A", "vendor//model"])
+async def test_an_id_that_no_model_can_have(studio: httpx.AsyncClient, model_id: str) -> None:
+    answer = await studio.get(f"/v1/models/{model_id}")
+    assert answer.status_code == 400
+    assert (answer.json()["code"], answer.json()["error_code"]) == ("invalid_model_id", 400001)
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "offset=-1"])

@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SEEDANCE = "bytedance/seedance-v1.5-pro/image-to-video"
+NANO_BANANA = "google/nano-banana-2/text-to-image"
 SEEDREAM = "bytedance/seedream-5.0-pro/text-to-image"
 TOKEN = "a-token"
 DEADLINE = 10.0
@@ -156,6 +157,16 @@ async def test_only_a_queued_request_can_be_cancelled(api: Api) -> None:
 
 
 # --- Refusals ------------------------------------------------------------------------------
+
+
+async def test_as_many_outputs_are_made_as_the_input_asks_for(api: Api) -> None:
+    request_id = await api.accepted(NANO_BANANA, num_images=3)
+    await api.post(f"/_sim/requests/{request_id}/finish")
+    output = (await api.result(request_id))["output"]
+    assert output["image"] == output["images"][0]
+    assert len(set(output["images"])) == 3
+    for url in output["images"]:
+        assert (await api.get(url)).headers["Content-Type"] == "image/png"
 
 
 async def test_a_wrong_token_is_refused_everywhere(api: Api, origin: str) -> None:

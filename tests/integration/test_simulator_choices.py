@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from ops.simulator import SimulatorSettings, create_app
 
 SEEDANCE = "bytedance/seedance-v1.5-pro/image-to-video"
+NANO_BANANA = "google/nano-banana-2/text-to-image"
 SEEDREAM = "bytedance/seedream-5.0-pro/text-to-image"
 DEADLINE = 10.0
 
@@ -254,7 +255,7 @@ async def test_the_catalog_can_be_searched_and_paged() -> None:
             models = (await client.get(f"/v1/models?{query}")).json()["models"]
             return [model["model_id"] for model in models]
 
-        assert await ids("") == [SEEDANCE, SEEDREAM]
+        assert await ids("") == [SEEDANCE, SEEDREAM, NANO_BANANA]
         assert await ids("search=SEEDREAM") == [SEEDREAM]
         assert await ids("category=image-to-video") == [SEEDANCE]
         assert await ids("kind=workflow") == []
