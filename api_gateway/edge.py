@@ -9,11 +9,14 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_gateway.problems import answer, internal, problem_of
+from generations.connection import hurrying
 from generations.errors import BodyTooLarge
 from generations.logs import logger
 
 log = logger(__name__)
 
+#: Seconds that the store may take for one thing that a caller waits for.
+STORE_PATIENCE: Final = 4.5
 #: The rest of an answer that a route has begun.
 Begun = Callable[[Receive, Send], Awaitable[None]]
 #: Where it stands in the scope.
@@ -85,7 +88,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, given = False, set(scope)
+        started = False
 
         async def noting_start(message: Message) -> None:
             nonlocal started
@@ -93,18 +96,23 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, noting_start)
-            if begun := scope.pop(BEGUN, None):
-                # What was noted on the request on its way is not needed any more.
-                for noted in scope.keys() - given:
-                    del scope[noted]
-                await begun(receive, send)
+            with hurrying(STORE_PATIENCE):
+                await self._serve(scope, receive, noting_start)
         except Exception as exc:
             _log_unexpected(exc)
             if started:
                 # Half an answer is out; only a broken connection can tell the caller.
                 raise
             await answer(internal())(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = set(scope)
+        await self._app(scope, receive, send)
+        if begun := scope.pop(BEGUN, None):
+            # What was noted on the request on its way is not needed any more.
+            for noted in scope.keys() - given:
+                del scope[noted]
+            await begun(receive, send)
 
 
 def _log_unexpected(exc: BaseException) -> None:

@@ -14,7 +14,7 @@ from api_gateway.following import wait_for_end, wait_until
 from api_gateway.metadata import QueryMetadata, metadata_query
 from api_gateway.openapi import refusals, schema_of, takes
 from api_gateway.parts import OwnUrl, Wired
-from api_gateway.reading import Named, bodies_of, body_of
+from api_gateway.reading import Named, bodies_of, body_of, body_of_accepted
 from api_gateway.schemas import CancelBody, CreateGeneration, GenerationBody, GenerationList
 from api_gateway.submitting import IdempotencyKey, tell_replay
 from api_gateway.waiting import PreferredWait, Wait
@@ -73,7 +73,7 @@ async def create_generation(
     tell_replay(response, new, accepted)
     response.headers["Location"] = f"{own_url}/v1/generations/{accepted.id}"
     generation = await wait_for_end(accepted, parts, request.receive, seconds=preferred_wait)
-    return await body_of(generation, parts.store)
+    return await body_of_accepted(generation, parts.store)
 
 
 @router.get(

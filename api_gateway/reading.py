@@ -8,6 +8,7 @@ from fastapi import Depends
 from api_gateway.auth import Caller
 from api_gateway.parts import Wired
 from api_gateway.schemas import GenerationBody
+from generations.errors import StoreUnavailable
 from generations.lifecycle import Status
 from generations.model import Generation
 from generations.store import GenerationStore
@@ -47,6 +48,17 @@ async def body_of(generation: Generation, store: GenerationStore) -> GenerationB
     """Everything that is on record about a generation."""
     (body,) = await bodies_of([generation], store)
     return body
+
+
+async def body_of_accepted(generation: Generation, store: GenerationStore) -> GenerationBody:
+    """As :func:`body_of`; where the store has gone away since, what is known without it.
+
+    It is on record: an error would make its caller ask for another one, which is paid too.
+    """
+    try:
+        return await body_of(generation, store)
+    except StoreUnavailable:
+        return GenerationBody.of(generation, deliveries=(), queue_position=None)
 
 
 async def bodies_of(

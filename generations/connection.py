@@ -1,7 +1,10 @@
 """The connection to Redis: how it is opened, how scripts are loaded, what its errors become."""
 
+import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.resources import files
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
@@ -28,6 +31,9 @@ CLOSED: Final = "the handler is closed"
 #: Every script may be asked for again after a lost answer (see the scripts), so a
 #: connection that the server closed costs a few milliseconds and not an error.
 RETRIES: Final = 2
+
+#: Seconds that one call of a store may take, all its tries together; None: as they take.
+_patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -97,14 +103,28 @@ def load_script(redis: Redis, *names: str) -> AsyncScript:
     return redis.register_script("".join(folder.joinpath(f"{n}.lua").read_text() for n in names))
 
 
+@contextmanager
+def hurrying(seconds: float) -> Iterator[None]:
+    """Make the stores give up sooner within this context, for somebody who waits for an answer.
+
+    A server that is frozen, rather than gone, takes each try its whole time.
+    """
+    before = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(before)
+
+
 def reaching_store(call: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[_R]]:
     """Make every failure to reach Redis a StoreUnavailable."""
 
     @functools.wraps(call)
     async def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            return await call(*args, **kwargs)
-        except (RedisError, OSError) as exc:
+            async with asyncio.timeout(_patience.get()):
+                return await call(*args, **kwargs)
+        except (RedisError, OSError) as exc:  # TimeoutError is one of the latter.
             # The class alone: a message may hold the server's address.
             raise StoreUnavailable from exc
         except RuntimeError as exc:

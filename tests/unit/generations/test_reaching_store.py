@@ -7,7 +7,7 @@ import pytest
 import redis.exceptions
 import uvloop
 
-from generations.connection import reaching_store
+from generations.connection import hurrying, reaching_store
 from generations.errors import StoreUnavailable
 
 AWAY = [
@@ -54,3 +54,23 @@ def test_what_uvloop_says_of_a_connection_that_was_closed_is_no_bug() -> None:
 async def test_any_other_runtime_error_is_a_bug() -> None:
     with pytest.raises(RuntimeError, match="a bug"):
         await outcome_of(RuntimeError("a bug"))
+
+
+async def test_a_store_that_takes_longer_than_somebody_waits_counts_as_away() -> None:
+    @reaching_store
+    async def freeze() -> None:
+        await asyncio.Event().wait()
+
+    with hurrying(0.01), pytest.raises(StoreUnavailable):
+        await freeze()
+
+
+async def test_who_waits_for_no_answer_is_as_patient_as_before() -> None:
+    @reaching_store
+    async def take(seconds: float) -> str:
+        await asyncio.sleep(seconds)
+        return "taken"
+
+    with hurrying(0.01):
+        pass
+    assert await take(0.05) == "taken"
