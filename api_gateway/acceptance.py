@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import Response
 
 from api_gateway.parts import Parts
-from api_gateway.quotas import quota_headers
+from api_gateway.quotas import quota_headers, refusal_headers
 from generations.accepting import Ask
 from generations.addresses import check_webhook
 from generations.catalog import Catalog
@@ -57,7 +57,9 @@ async def accept(
     return generation
 
 
-async def accept_all(asks: Sequence[Ask], parts: Parts) -> list[Generation | Refusal]:
+async def accept_all(
+    asks: Sequence[Ask], parts: Parts, *, response: Response
+) -> list[Generation | Refusal]:
     """As :func:`accept`, of many in few round trips: for each what it returns, or raises."""
     settled: dict[str, Generation | Refusal] = {}
     fit: list[Ask] = []
@@ -67,9 +69,14 @@ async def accept_all(asks: Sequence[Ask], parts: Parts) -> list[Generation | Ref
         except Refusal as refusal:
             settled[ask.new.id] = refusal
     for ask, one in zip(fit, await parts.store.accept_all(fit), strict=True):
-        settled[ask.new.id] = one
-        if isinstance(one, Generation):
-            _log(ask.new, one)
+        if isinstance(one, Refusal):
+            settled[ask.new.id] = one
+            # The last one's word on what is left is the newest.
+            response.headers.update(refusal_headers(one))
+        else:
+            settled[ask.new.id], quotas = one
+            response.headers.update(quota_headers(quotas))
+            _log(ask.new, one[0])
     return [settled[ask.new.id] for ask in asks]
 
 

@@ -7,6 +7,7 @@ The whole is answered with 200 once each has its own answer, as bulk routes else
 from collections.abc import Mapping
 from typing import Any, Final
 
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 
 from api_gateway.acceptance import accept_all
@@ -26,7 +27,12 @@ BATCH: Final = "/v1/generations/batch"
 
 
 async def accept_batch(
-    origin: str, body: Mapping[str, Any], parts: Parts, *, idempotency_key: str | None
+    origin: str,
+    body: Mapping[str, Any],
+    parts: Parts,
+    *,
+    idempotency_key: str | None,
+    response: Response,
 ) -> BatchAnswer:
     """Accept each create of a batch that can be accepted.
 
@@ -50,7 +56,7 @@ async def accept_batch(
             results[place] = _refused(describe_invalid(exc), place)
         except BodyTooLarge as exc:
             results[place] = _refused(describe(exc), place)
-    results |= await _accept(asks, parts)
+    results |= await _accept(asks, parts, response)
     accepted = sum(result.generation is not None for result in results.values())
     return BatchAnswer(
         accepted=accepted,
@@ -70,8 +76,11 @@ def _read(item: Any, place: int, origin: str, parts: Parts, *, batch_key: str | 
     return Ask(new_generation(origin, asked), asked.idempotency_key or derived)
 
 
-async def _accept(asks: Mapping[int, Ask], parts: Parts) -> dict[int, BatchResult]:
-    settled = dict(zip(asks, await accept_all(list(asks.values()), parts), strict=True))
+async def _accept(
+    asks: Mapping[int, Ask], parts: Parts, response: Response
+) -> dict[int, BatchResult]:
+    found = await accept_all(list(asks.values()), parts, response=response)
+    settled = dict(zip(asks, found, strict=True))
     accepted = {place: one for place, one in settled.items() if isinstance(one, Generation)}
     bodies = await bodies_of(list(accepted.values()), parts.store)
     results = {

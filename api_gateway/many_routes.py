@@ -30,15 +30,21 @@ router = APIRouter(prefix="/v1/generations", tags=["generations"])
     responses=refusals(InvalidBody, BodyTooLarge, IdempotencyConflict),
 )
 async def create_generations(
-    origin: Caller, body: JsonObject, parts: Wired, idempotency_key: IdempotencyKey = None
+    origin: Caller,
+    body: JsonObject,
+    parts: Wired,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
 ) -> BatchAnswer:
     """Put each on record that can be accepted, whatever is wrong with the others.
 
     The answer is 200 once each has its own; ``refused`` says how many were not accepted. With
-    an ``Idempotency-Key`` the whole may be sent again, also after a 503: what was accepted
-    before is then told again.
+    an ``Idempotency-Key`` the whole may be sent again, also after a 503 or where some were over
+    a limit (429, with ``Retry-After`` on the whole): what was accepted before is told again.
     """
-    return await accept_batch(origin, body, parts, idempotency_key=idempotency_key)
+    return await accept_batch(
+        origin, body, parts, idempotency_key=idempotency_key, response=response
+    )
 
 
 @router.post(

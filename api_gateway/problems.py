@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api_gateway.quotas import quota_headers, retry_after
+from api_gateway.quotas import refusal_headers
 from api_gateway.schemas import FieldProblem, Problem
 from generations.errors import (
     AddressNotAllowed,
@@ -100,9 +100,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
 def problem_of(error: DarkroomError) -> Response:
     """The answer for an error that the table has."""
-    headers = dict(PROBLEMS[type(error)].headers)
-    if isinstance(error, OverLimit):
-        headers |= {"Retry-After": str(retry_after(error.quotas)), **quota_headers(error.quotas)}
+    headers = {**PROBLEMS[type(error)].headers, **refusal_headers(error)}
     return answer(describe(error), headers)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
+from generations.errors import DarkroomError, OverLimit
 from generations.limits import ACCEPTS, Quota
 
 #: Seconds to wait where nobody knows when there is room again.
@@ -21,6 +22,13 @@ def quota_headers(quotas: Sequence[Quota]) -> dict[str, str]:
     policies = ", ".join(f'"{quota.policy}";{";".join(_policy(quota))}' for quota in quotas)
     lefts = ", ".join(f'"{quota.policy}";{";".join(_left(quota))}' for quota in quotas)
     return {"RateLimit-Policy": policies, "RateLimit": lefts}
+
+
+def refusal_headers(error: DarkroomError) -> dict[str, str]:
+    """When to come back and what is left, where a limit is why."""
+    if not isinstance(error, OverLimit):
+        return {}
+    return {"Retry-After": str(retry_after(error.quotas)), **quota_headers(error.quotas)}
 
 
 def retry_after(quotas: Sequence[Quota]) -> int:

@@ -70,13 +70,12 @@ class _Call:
         accepted = as_accepted(self.fields, int(accepted_ms), self.deadline_ms)
         return read_generation(accepted_id, accepted), quotas
 
-    def settled(self, answer: Sequence[Any]) -> Generation | Refusal:
+    def settled(self, answer: Sequence[Any]) -> Counted | Refusal:
         """As :meth:`read`, with the Refusal returned."""
         try:
-            accepted, _ = self.read(answer)
+            return self.read(answer)
         except Refusal as refusal:
             return refusal
-        return accepted
 
 
 class Accepts:
@@ -95,9 +94,9 @@ class Accepts:
         return call.read(await self._script(keys=call.keys, args=call.args))
 
     @reaching_store
-    async def many(self, asks: Sequence[Ask]) -> list[Generation | Refusal]:
+    async def many(self, asks: Sequence[Ask]) -> list[Counted | Refusal]:
         """What became of each, in order. Where the store goes away, some may be on record."""
-        settled: list[Generation | Refusal] = []
+        settled: list[Counted | Refusal] = []
         for start in range(0, len(asks), PIPELINED):
             calls = [self._call(ask) for ask in asks[start : start + PIPELINED]]
             async with self._redis.pipeline(transaction=False) as pipe:

@@ -9,14 +9,13 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from generations.accepting import Accepts, Ask
+from generations.accepting import Accepts, Ask, Counted
 from generations.connection import fsync_of, key, reaching_store, read_hash
 from generations.due import DueIndex, new_guard
 from generations.durability import Finding, judge_server
 from generations.errors import GenerationNotFound, Refusal
 from generations.ids import GENERATION, is_id
 from generations.lifecycle import Status, allowed_to_reopen, is_finished
-from generations.limits import Quota
 from generations.model import Delivery, ErrorCode, Generation, NewGeneration
 from generations.records import read_delivery, read_generation, to_ms
 from generations.steps import Due, Lane, Step, finish
@@ -46,7 +45,7 @@ class GenerationStore:
 
     async def accept_counted(
         self, new: NewGeneration, *, idempotency_key: str | None = None
-    ) -> tuple[Generation, tuple[Quota, ...]]:
+    ) -> Counted:
         """Put a generation on record, due now. The same id again changes nothing.
 
         With a key that the origin used before for the same, what was accepted then is
@@ -59,8 +58,8 @@ class GenerationStore:
         """
         return await self._accepts.one(Ask(new, idempotency_key))
 
-    async def accept_all(self, asks: Sequence[Ask]) -> list[Generation | Refusal]:
-        """As :meth:`accept`, of many in few round trips: for each what it returns, or raises.
+    async def accept_all(self, asks: Sequence[Ask]) -> list[Counted | Refusal]:
+        """As :meth:`accept_counted`, of many in few round trips: what each returns, or raises.
 
         Where the store goes away meanwhile, some of them may be on record.
         """

@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 
 from generations.accepting import PIPELINED, Ask
 from generations.due import DueIndex
-from generations.errors import IdempotencyConflict
+from generations.errors import IdempotencyConflict, Refusal
 from generations.listing import index_of
 from generations.model import Generation
 from generations.steps import Lane
@@ -14,9 +14,13 @@ from tests.builders import a_new_generation
 from tests.integration.claiming import LONG
 
 
+async def settled(store: GenerationStore, asks: list[Ask]) -> list[Generation | Refusal]:
+    return [one if isinstance(one, Refusal) else one[0] for one in await store.accept_all(asks)]
+
+
 async def test_each_is_on_record_and_due(store: GenerationStore, due: DueIndex) -> None:
     asks = [Ask(a_new_generation(metadata={"n": str(n)})) for n in range(2 * PIPELINED + 1)]
-    accepted = [g for g in await store.accept_all(asks) if isinstance(g, Generation)]
+    accepted = [one for one in await settled(store, asks) if isinstance(one, Generation)]
     assert [generation.id for generation in accepted] == [ask.new.id for ask in asks]
     assert [generation.metadata["n"] for generation in accepted] == [
         str(n) for n in range(len(asks))
@@ -34,16 +38,16 @@ async def test_one_conflict_stops_none_of_the_others(
     store: GenerationStore, store_redis: Redis
 ) -> None:
     before = await store.accept(a_new_generation(), idempotency_key="used")
-    settled = await store.accept_all(
+    first, conflict, replayed, new, again = await settled(
+        store,
         [
             Ask(a_new_generation()),
             Ask(a_new_generation(input={"prompt": "else"}), "used"),
             Ask(a_new_generation(), "used"),
             Ask(a_new_generation(), "new"),
             Ask(a_new_generation(), "new"),
-        ]
+        ],
     )
-    first, conflict, replayed, new, again = settled
     assert isinstance(first, Generation)
     assert isinstance(new, Generation)
     assert isinstance(conflict, IdempotencyConflict)

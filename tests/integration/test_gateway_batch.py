@@ -7,7 +7,9 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from generations.limits import Limits
 from generations.listing import index_of
+from generations.origins import OriginStore
 from tests.builders import SEEDANCE, UNLISTED
 from tests.integration.conftest import BATCH_LIMIT, BODY_LIMIT
 
@@ -198,3 +200,22 @@ async def test_a_batch_may_be_larger_than_one_create(studio: httpx.AsyncClient) 
 async def test_no_json_is_refused_as_a_whole(studio: httpx.AsyncClient) -> None:
     answer = await studio.post(BATCH, content=b'{"generations": [}')
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_body")
+
+
+async def test_what_is_over_a_limit_is_refused_by_itself_and_accepted_when_sent_again(
+    studio: httpx.AsyncClient, origins: OriginStore, store_redis: Redis
+) -> None:
+    await origins.limit("studio", Limits(max_unfinished=3))
+    body = {"generations": [a_create(str(n)) for n in range(5)]}
+    first = await studio.post(BATCH, json=body, headers=KEY)
+    results = first.json()["results"]
+    assert [result["status"] for result in results] == [201, 201, 201, 429, 429]
+    assert results[4]["problem"]["code"] == "over_limit"
+    assert int(first.headers["Retry-After"]) > 0
+    assert first.headers["RateLimit"] == '"unfinished";r=0'
+    assert first.headers["RateLimit-Policy"] == '"unfinished";q=3'
+    await studio.post(f"/v1/generations/{results[0]['generation']['id']}/cancel")
+    again = (await studio.post(BATCH, json=body, headers=KEY)).json()["results"]
+    assert [result["status"] for result in again] == [201, 201, 201, 201, 429]
+    assert [result["replayed"] for result in again] == [True, True, True, False, False]
+    assert await kept(store_redis) == 4
