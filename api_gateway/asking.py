@@ -35,6 +35,7 @@ def new_generation(origin: str, asked: CreateGeneration) -> NewGeneration:
         webhook=asked.webhook,
         webhook_intermediate_status=asked.webhook_intermediate_status,
         on_uncertain=asked.on_uncertain,
+        preflight=asked.preflight,
         deadline=asked.deadline,
         metadata=asked.metadata,
     )

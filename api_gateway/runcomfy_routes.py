@@ -62,6 +62,7 @@ async def _asked_for(
         webhook=asked.webhook,
         webhook_intermediate_status=asked.webhook_intermediate_status,
         on_uncertain=asked.on_uncertain,
+        preflight=asked.preflight,
         deadline=asked.deadline,
         metadata=metadata,
     )

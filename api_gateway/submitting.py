@@ -45,6 +45,13 @@ class Asked(BaseModel):
             "or resubmit (once more, perhaps paying twice). Default: the origin's choice."
         ),
     )
+    preflight: bool | None = Field(
+        default=None,
+        description=(
+            "Whether its images are looked at before anything is submitted: where one breaks the "
+            "model's rules it fails with invalid_input, unpaid. Default: the origin's choice."
+        ),
+    )
     deadline_seconds: int | None = Field(
         default=None,
         ge=1,

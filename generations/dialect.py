@@ -37,6 +37,9 @@ OPENING: Final = frozenset(
         "unevaluatedProperties",
     }
 )
+#: No page says which megabyte it means: whichever refuses less.
+MB: Final = 1_000_000
+MIB: Final = 1_048_576
 RULE: Final = re.compile(r"\s*([a-z_/]+)\s*([<>])=?\s*")
 
 
@@ -50,6 +53,15 @@ class Measure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is known of an image; None where it is not."""
+
+    width: int | None = None  #: In pixels.
+    height: int | None = None
+    file_size: int | None = None  #: In bytes.
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One limit on an image, and the schema's own words for whoever is beyond it."""
 
@@ -57,6 +69,16 @@ class Rule:
     is_upper: bool
     limit: float
     message: str
+
+    def is_broken_by(self, facts: ImageFacts) -> bool:
+        """Whether an image is certainly beyond the limit; on it is within.
+
+        The messages on the pages read so: ``width_pixels<`` 6000 "must not exceed 6000".
+        """
+        measured = _measured(self.measure, facts, mb=MIB if self.is_upper else MB)
+        if measured is None:
+            return False
+        return measured > self.limit if self.is_upper else measured < self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +122,19 @@ def rules_of(schema: Schema) -> tuple[Rule, ...]:
     listed = schema.get("validations")
     read = [_read_rule(found) for found in listed] if isinstance(listed, list) else []
     return tuple(rule for rule in read if rule is not None)
+
+
+def _measured(measure: Measure, facts: ImageFacts, *, mb: int) -> float | None:
+    width, height, file_size = facts.width, facts.height, facts.file_size
+    match measure:
+        case Measure.WIDTH:
+            return width
+        case Measure.HEIGHT:
+            return height
+        case Measure.RATIO:
+            return width / height if width and height else None
+        case Measure.FILE_SIZE:
+            return None if file_size is None else file_size / mb
 
 
 def _read_rule(found: Any) -> Rule | None:

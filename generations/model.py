@@ -22,6 +22,7 @@ class ErrorCode(StrEnum):
     """Why a generation failed; told to its origin, so stable."""
 
     REJECTED = "rejected"  #: RunComfy refused the input; the message has its words.
+    INVALID_INPUT = "invalid_input"  #: An image breaks the model's rules; nothing was submitted.
     INSUFFICIENT_BALANCE = "insufficient_balance"  #: The RunComfy account has no money left.
     GENERATION_FAILED = "generation_failed"  #: RunComfy accepted it and could not do it.
     DEADLINE_EXCEEDED = "deadline_exceeded"  #: It did not finish before its deadline.
@@ -95,6 +96,8 @@ class NewGeneration:
     deadline: timedelta | None = None
     metadata: Metadata = field(default_factory=dict)
     schema: InputSchema = InputSchema.UNKNOWN
+    #: Whether its images are looked at before it is submitted; None leaves it to the origin.
+    preflight: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Generation:
     deadline: datetime
     timeline: tuple[Moment, ...]
     schema: InputSchema = InputSchema.UNKNOWN
+    #: Whether its images are looked at before it is submitted; None leaves it to the origin.
+    preflight: bool | None = None
     webhook: str | None = None
     webhook_intermediate_status: bool = False
     #: None leaves it to the origin's own choice.
@@ -132,6 +137,8 @@ class Generation:
     error: GenerationError | None = None
     #: US dollars, as RunComfy gave it.
     cost: float | None = None
+    #: When its images were found to be within their rules, as far as they could be looked at.
+    preflighted_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     #: RunComfy's word on the cancel, once it gave one.
     cancel_outcome: str | None = None
@@ -210,6 +217,8 @@ class Origin:
     created_at: datetime
     #: What to do with its uncertain submissions, where a generation does not say.
     on_uncertain: OnUncertain = OnUncertain.FAIL
+    #: Whether images are looked at before a submission, where a generation does not say.
+    preflight: bool = False
     #: ``whsec_…``, the newest first; every callback is signed with each of them.
     webhook_secrets: tuple[str, ...] = field(repr=False, default=())
     limits: Limits = field(default_factory=Limits)

@@ -58,6 +58,7 @@ class OriginStore:
         scopes: Collection[Scope] = USUAL_SCOPES,
         called: str | None = None,
         on_uncertain: OnUncertain | None = None,
+        preflight: bool | None = None,
     ) -> NewKey:
         """A new API key for an origin, which comes to be with its first key.
 
@@ -65,6 +66,7 @@ class OriginStore:
             name: the origin's.
             called: what the key is called in lists.
             on_uncertain: where it is given, the origin's choice from now on.
+            preflight: the same, of whether images are looked at before a submission.
         """
         now = round(time.time() * 1000)
         api_key = f"dk_{secrets.token_urlsafe(32)}"
@@ -74,6 +76,8 @@ class OriginStore:
             pipe.hsetnx(origin_key(name), "webhook_secrets", _new_secret())
             if on_uncertain is not None:
                 pipe.hset(origin_key(name), "on_uncertain", on_uncertain)
+            if preflight is not None:
+                pipe.hset(origin_key(name), "preflight", "1" if preflight else "0")
             pipe.sadd(ORIGINS, name)
             pipe.hset(
                 _key_of(sha),

@@ -76,9 +76,11 @@ def write_field(name: str, value: Any) -> str:
 
 def write_new_generation(new: NewGeneration) -> dict[str, str]:
     """What the origin gave; the store adds status, instants and timeline."""
-    # Only what was given is written, so that what is asked for without metadata has the
+    # Only what was given is written, so that what is asked for without it has the
     # fingerprint that it had before there was any.
     noted = {"metadata": dump_json(new.metadata)} if new.metadata else {}
+    if new.preflight is not None:
+        noted["preflight"] = "1" if new.preflight else "0"
     return {
         "origin": new.origin,
         "model_id": new.model_id,
@@ -117,6 +119,7 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         webhook=fields.get("webhook") or None,
         webhook_intermediate_status=bool(fields.get("intermediate")),
         on_uncertain=_read(fields, "on_uncertain", OnUncertain),
+        preflight=_read(fields, "preflight", lambda text: text == "1"),
         possible_duplicate_charge=bool(fields.get("possible_duplicate_charge")),
         runcomfy_request_id=fields.get("runcomfy_request_id") or None,
         queue_position=_read(fields, "queue_position", int),
@@ -127,6 +130,7 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         output=_read(fields, "output", json.loads),
         error=_read(fields, "error", read_error),
         cost=_read(fields, "cost", float),
+        preflighted_at=_read(fields, "preflighted_at", from_ms),
         cancel_requested_at=_read(fields, "cancel_requested_at", from_ms),
         cancel_outcome=fields.get("cancel_outcome") or None,
         is_set_aside=bool(fields.get("set_aside")),
@@ -157,6 +161,7 @@ def read_origin(name: str, fields: Fields) -> Origin:
         name=name,
         created_at=from_ms(fields["created_at"]),
         on_uncertain=OnUncertain(fields.get("on_uncertain") or OnUncertain.FAIL),
+        preflight=fields.get("preflight") == "1",
         webhook_secrets=tuple(fields["webhook_secrets"].split()),
         limits=Limits(
             accepts_per_second=_read(fields, "accepts_per_second", float),

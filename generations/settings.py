@@ -122,6 +122,8 @@ class WorkerSettings(StoreSettings):
     poll_timeout: Duration = timedelta(seconds=15)
     #: How long one attempt of a delivery may take.
     attempt_timeout: Duration = timedelta(seconds=15)
+    #: How long looking at a generation's images may take before it is submitted all the same.
+    preflight_timeout: Duration = timedelta(seconds=5)
     connect_timeout: Duration = timedelta(seconds=5)
     #: The waits between attempts of a delivery, in seconds; one attempt more than waits.
     delivery_schedule: Annotated[tuple[Duration, ...], NoDecode] = tuple(

@@ -108,6 +108,12 @@ def create(  # Each is an option of the command.
         OnUncertain | None,
         typer.Option(help="From now on: what to do with its submissions whose answer is lost."),
     ] = None,
+    preflight: Annotated[
+        bool | None,
+        typer.Option(
+            help="From now on: look at its images before anything is paid.", show_default=False
+        ),
+    ] = None,
     folder: FolderOption = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
@@ -121,7 +127,11 @@ def create(  # Each is an option of the command.
 
         scopes = frozenset(scope or USUAL_SCOPES)
         return await origins.create_key(
-            origin, scopes=scopes, called=name, on_uncertain=on_uncertain
+            origin,
+            scopes=scopes,
+            called=name,
+            on_uncertain=on_uncertain,
+            preflight=preflight,
         )
 
     _tell_new(_with_origins(folder, made), as_json=as_json)

@@ -24,12 +24,13 @@ MOST_MODELS: Final = 2_000
 
 
 async def refresh_in_turn(clients: Clients) -> None:
-    """Fetch the catalog anew if it is old and no other worker is at it; what fails is logged.
+    """Take over what was fetched; fetch anew what is old, if no other worker is at it.
 
-    What was fetched before is kept until a whole new catalog is there.
+    What fails is logged, and what was fetched before is kept until a whole new catalog is there.
     """
     retry = min(RETRY, max(clients.settings.catalog_interval, timedelta(seconds=1)))
     try:
+        await clients.catalog.look()
         if await clients.catalogs.is_fresh():
             return
         if await clients.due.is_my_turn("catalog", interval=retry):

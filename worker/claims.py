@@ -21,6 +21,8 @@ log = logger(__name__)
 LEFT: Final = "left to its lease"
 #: RunComfy gave no usable answer.
 UNANSWERED: Final = "unanswered"
+#: Written without asking RunComfy anything.
+UNASKED: Final = "runcomfy not asked"
 #: Stopped half-way, because the worker stops; due again at once.
 GIVEN_BACK: Final = "given back"
 
@@ -58,7 +60,7 @@ async def work_through(
 async def report(counts: Counter[str], clients: Clients) -> None:
     """Tell the breaker that all workers share how a chunk's calls to RunComfy went."""
     silent = counts[UNANSWERED]
-    uncalled = sum(counts[word] for word in (*Unsettled, LEFT, GIVEN_BACK))
+    uncalled = sum(counts[word] for word in (*Unsettled, LEFT, GIVEN_BACK, UNASKED))
     answered = counts.total() - silent - uncalled
     await clients.due.report(answered=answered > 0, failures=silent)
 

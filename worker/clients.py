@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import random
 
-from generations.catalog_store import CatalogStore
+from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis, connect
 from generations.due import DueIndex
 from generations.origins import OriginStore
 from generations.settings import WorkerSettings
 from generations.store import GenerationStore
+from worker.images.fetcher import ImageFetcher
 from worker.leases import Leases
 from worker.runcomfy.client import RunComfyClient
 from worker.webhooks.sender import CallbackSender
@@ -26,8 +27,10 @@ class Clients:
     store: GenerationStore
     origins: OriginStore
     catalogs: CatalogStore
+    catalog: CatalogCopy
     runcomfy: RunComfyClient
     sender: CallbackSender
+    images: ImageFetcher
     leases: Leases
     #: A random number from 0 to 1.
     draw: Callable[[], float] = random
@@ -38,13 +41,15 @@ class Clients:
     async def open(cls, settings: WorkerSettings) -> "Clients":
         """Nothing connects before it is first used."""
         redis = connect(settings.redis_url.get_secret_value())
+        catalogs = CatalogStore(redis)
         return cls(
             settings=settings,
             redis=redis,
             due=DueIndex(redis, keep=settings.keep),
             store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
             origins=OriginStore(redis),
-            catalogs=CatalogStore(redis),
+            catalogs=catalogs,
+            catalog=CatalogCopy(catalogs),
             runcomfy=RunComfyClient(
                 base=settings.api_base,
                 token=settings.runcomfy_api_token.get_secret_value(),
@@ -57,6 +62,11 @@ class Clients:
                 attempt_timeout=settings.attempt_timeout,
                 connect_timeout=settings.connect_timeout,
             ),
+            images=ImageFetcher(
+                allowed=settings.allowed,
+                timeout=settings.preflight_timeout,
+                connect_timeout=settings.connect_timeout,
+            ),
             leases=Leases.derive(settings),
         )
 
@@ -64,4 +74,5 @@ class Clients:
         """Close every connection."""
         await self.runcomfy.close()
         await self.sender.close()
+        await self.images.close()
         await self.redis.aclose()

@@ -26,7 +26,7 @@ class Leases:
     def derive(cls, settings: WorkerSettings) -> "Leases":
         """From the timeouts of the calls that the actions make."""
         calls = {
-            Lane.SUBMISSIONS: settings.submit_timeout,
+            Lane.SUBMISSIONS: max(settings.preflight_timeout, settings.submit_timeout),
             Lane.POLLS: settings.poll_timeout,
             Lane.DELIVERIES: settings.attempt_timeout,
         }

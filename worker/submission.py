@@ -12,9 +12,10 @@ from generations.logs import logger
 from generations.model import ErrorCode, Generation, OnUncertain
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
-from worker.claims import UNANSWERED, settle
+from worker.claims import UNANSWERED, UNASKED, settle
 from worker.clients import Clients
 from worker.leases import MARGIN, Leases
+from worker.preflight import preflight_once
 
 log = logger(__name__)
 
@@ -32,13 +33,15 @@ TOO_LATE: Final = "The generation was not finished before its deadline."
 async def submit_once(claim: Claim, generation: Generation, clients: Clients) -> str:
     """Submit one generation that was claimed; the word for what came of it."""
     try:
-        step = decide_without_submitting(generation, now=datetime.now(UTC))
-        if step is None:
-            intended = await _note_intent(claim, clients)
-            if isinstance(intended, Unsettled):
-                return intended
-            claim = intended
-            step = await _submit(generation, clients)
+        step = await _instead_of_submitting(generation, clients)
+        if step is not None:
+            word = await settle(claim, step, clients)
+            return word if word == Unsettled.LOST else UNASKED
+        intended = await _note_intent(claim, clients)
+        if isinstance(intended, Unsettled):
+            return intended
+        claim = intended
+        step = await _submit(generation, clients)
     except SubmissionUncertain as exc:
         log.warning("submission.uncertain")
         step = uncertain(generation, exc, policy=await _policy_of(generation, clients))
@@ -46,6 +49,12 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
         return UNANSWERED
     word = await settle(claim, step, clients)
     return UNANSWERED if step.to is Status.QUEUED else word
+
+
+async def _instead_of_submitting(generation: Generation, clients: Clients) -> Step | None:
+    """What is to be written before, or without, a submission; None where it is its turn."""
+    step = decide_without_submitting(generation, now=datetime.now(UTC))
+    return step or await preflight_once(generation, clients)
 
 
 async def _note_intent(claim: Claim, clients: Clients) -> Claim | Unsettled:

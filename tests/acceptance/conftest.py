@@ -13,6 +13,7 @@ from tests.acceptance.stack import TOKEN, Stack
 
 #: Seconds. Leases end soon after, which is good for tests that wait for one.
 SHORT_TIMEOUTS = {
+    "DARKROOM_PREFLIGHT_TIMEOUT": "1",
     "DARKROOM_SUBMIT_TIMEOUT": "5",
     "DARKROOM_POLL_TIMEOUT": "5",
     "DARKROOM_ATTEMPT_TIMEOUT": "5",

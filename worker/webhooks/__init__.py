@@ -1,1 +1,1 @@
-"""Callbacks: how they are signed (``signing``), where they may go, and the client that sends."""
+"""Callbacks: how they are signed (``signing``), and the client that sends them."""

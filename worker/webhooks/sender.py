@@ -14,11 +14,10 @@ from httpx_aiohttp import AiohttpTransport
 from generations.addresses import Allowed, check_host
 from generations.errors import EndpointUnavailable
 from worker.answers import Answer
-from worker.webhooks.resolver import CheckedResolver
+from worker.resolver import checked_session
 
 #: How much of an endpoint's answer is read, in bytes.
 LONGEST_ANSWER: Final = 64 * 1024
-CONNECTIONS: Final = 200
 
 FAILURES: Final = (
     httpx.HTTPError,
@@ -42,11 +41,10 @@ class CallbackSender:
     ) -> None:
         """The resolver finds addresses, which are checked all the same; default: the system's."""
         self._allowed = allowed
-        self._resolver = resolver
         self._seconds = attempt_timeout.total_seconds()
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(self._seconds, connect=connect_timeout.total_seconds()),
-            transport=AiohttpTransport(client=self._session),
+            transport=AiohttpTransport(client=lambda: checked_session(allowed, resolver)),
             # Nothing of one endpoint's is kept, whatever it sends.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             trust_env=False,
@@ -85,12 +83,3 @@ class CallbackSender:
             return Answer(
                 response.status_code, dict(response.headers), bytes(read[:LONGEST_ANSWER])
             )
-
-    def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=CONNECTIONS,
-            resolver=CheckedResolver(self._allowed, self._resolver),
-            # A cached answer would be one that was checked for another moment.
-            use_dns_cache=False,
-        )
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())

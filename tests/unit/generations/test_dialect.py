@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from generations.catalog import Model
-from generations.dialect import Image, Measure, Rule, images_in, plain_schema, rules_of
+from generations.dialect import (
+    Image,
+    ImageFacts,
+    Measure,
+    Rule,
+    images_in,
+    plain_schema,
+    rules_of,
+)
 
 URL = "https://images.example/cat.png"
 WIDE = {"validation_rule": "width_pixels<", "validation_value": 6000, "validation_error": "Wide."}
@@ -154,3 +162,33 @@ def test_images_are_found_where_there_are_rules(
     assert list(images_in(given, {"properties": fields})) == [
         Image(path, URL, (RULE,)) for path in found
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "facts", "is_broken"),
+    [
+        ("width_pixels< 6000", ImageFacts(width=6000), False),
+        ("width_pixels< 6000", ImageFacts(width=6001), True),
+        ("width_pixels> 300", ImageFacts(width=300), False),
+        ("width_pixels> 300", ImageFacts(width=299), True),
+        ("height_pixels< 6000", ImageFacts(width=9000, height=6000), False),
+        ("height_pixels> 300", ImageFacts(height=299), True),
+        ("width/height> 0.4", ImageFacts(width=400, height=1000), False),
+        ("width/height> 0.4", ImageFacts(width=399, height=1000), True),
+        ("width/height< 2.5", ImageFacts(width=2501, height=1000), True),
+        ("width/height< 2.5", ImageFacts(width=2501), False),
+        ("file_size_mb< 30", ImageFacts(file_size=30 * 1024**2), False),
+        ("file_size_mb< 30", ImageFacts(file_size=30 * 1024**2 + 1), True),
+        ("file_size_mb> 1", ImageFacts(file_size=1_000_000), False),
+        ("file_size_mb> 1", ImageFacts(file_size=999_999), True),
+        ("file_size_mb< 30", ImageFacts(width=9000), False),
+        ("width_pixels> 300", ImageFacts(), False),
+    ],
+)
+def test_a_rule_is_broken_only_where_that_is_certain(
+    rule: str, facts: ImageFacts, *, is_broken: bool
+) -> None:
+    name, _, limit = rule.partition(" ")
+    found = {"validation_rule": name, "validation_value": float(limit), "validation_error": "B."}
+    (read,) = rules_of({"validations": [found]})
+    assert read.is_broken_by(facts) == is_broken

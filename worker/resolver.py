@@ -1,15 +1,19 @@
-"""The resolver of callbacks: a connection is made to addresses that were checked, no others.
+"""Connections to hosts that origins named: to addresses that were checked, and no others.
 
-Checking the name beforehand would not do: it may resolve to something else a moment later.
+Checking a name beforehand would not do: it may resolve to something else a moment later.
 """
 
 import socket
+from typing import Final
 
+import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from generations.addresses import Allowed, check_address, literal_address
 from generations.errors import AddressNotAllowed
+
+CONNECTIONS: Final = 200
 
 
 class CheckedResolver(AbstractResolver):
@@ -33,6 +37,9 @@ class CheckedResolver(AbstractResolver):
         except UnicodeError as exc:
             # What getaddrinfo says of a label that is empty or longer than 63 signs.
             raise OSError("This is no host name.") from exc
+        if not found:
+            # aiohttp takes it for granted that there is one.
+            raise OSError("The host has no address.")
         if host.lower().rstrip(".") not in self._allowed.hosts:
             for result in found:
                 self._check(result["host"])
@@ -47,3 +54,19 @@ class CheckedResolver(AbstractResolver):
     async def close(self) -> None:
         """Release what the resolver holds."""
         await self._resolver.close()
+
+
+def checked_session(
+    allowed: Allowed, resolver: AbstractResolver | None = None
+) -> aiohttp.ClientSession:
+    """A session that connects to allowed addresses only, and keeps nothing of anyone's.
+
+    A literal address never reaches the resolver: whoever sends checks the host as well.
+    """
+    connector = aiohttp.TCPConnector(
+        limit=CONNECTIONS,
+        resolver=CheckedResolver(allowed, resolver),
+        # A cached answer would be one that was checked for another moment.
+        use_dns_cache=False,
+    )
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
