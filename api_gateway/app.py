@@ -64,13 +64,14 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
         uses = Uses(parts.origins)
         app.state.parts = parts
         app.state.uses = uses
-        parts.moves.start()
         try:
-            async with parts.catalog.following(interval=settings.catalog_check):
+            async with (
+                parts.moves.heard(),
+                parts.catalog.following(interval=settings.catalog_check),
+            ):
                 with told_to_stop(parts.moves.let_go):
                     yield
         finally:
-            await parts.moves.close()
             await uses.finish()
             await redis.aclose()
 

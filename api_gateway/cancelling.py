@@ -15,8 +15,6 @@ from generations.store import CancelAnswer
 
 log = logger(__name__)
 
-#: Seconds between two looks at a record that a worker is about to change.
-LOOK_EVERY: Final = 0.05
 #: Generations that one call cancels at most, and at the same time.
 MOST_CANCELLED: Final = 500
 CANCELLED_AT_ONCE: Final = 32
@@ -94,16 +92,18 @@ async def cancel_many(
 
 async def _wait_for_word(generation_id: str, parts: Parts) -> Cancelled:
     give_up = time.monotonic() + parts.settings.cancel_wait.total_seconds()
-    while True:
-        found = await parts.store.find(generation_id)
-        if found.status is Status.QUEUED:
-            # The submission was proved not sent while we asked: nothing has to wait any more.
-            await parts.store.cancel(found)
+    with parts.moves.watch(generation_id) as watch:
+        while True:
             found = await parts.store.find(generation_id)
-        outcome = decide_outcome(found)
-        if outcome != "cancellation_requested" or time.monotonic() >= give_up:
-            return Cancelled(found, outcome)
-        await asyncio.sleep(LOOK_EVERY)
+            if found.status is Status.QUEUED:
+                # The submission was proved not sent while we asked: nothing has to wait any more.
+                await parts.store.cancel(found)
+                found = await parts.store.find(generation_id)
+            outcome = decide_outcome(found)
+            left = give_up - time.monotonic()
+            if outcome != "cancellation_requested" or left <= 0 or parts.moves.is_over:
+                return Cancelled(found, outcome)
+            await watch.rung(seconds=left)
 
 
 def decide_outcome(generation: Generation) -> CancelOutcome:

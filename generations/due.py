@@ -69,6 +69,9 @@ SET_ASIDE: Final = (
     "Darkroom could not work on this generation and has set it aside; its operator was told."
 )
 
+#: RunComfy's word on a cancel: told to whoever waits for it, as a move is.
+CANCEL_OUTCOME: Final = "cancel_outcome"
+
 log = logger(__name__)
 
 _R = TypeVar("_R")
@@ -276,10 +279,11 @@ class DueIndex:
         if step.to:
             written["to"] = step.to
             if isinstance(step.to, Status):
-                written["channel"] = CHANNEL
                 written["is_in_flight"] = step.to in IN_FLIGHT
             if is_finished(step.to):
                 written["keep_ms"] = in_ms(self._keep)
+        if isinstance(step.to, Status) or CANCEL_OUTCOME in step.set:
+            written["channel"] = CHANNEL
         if step.due:
             written["due_ms"] = in_ms(step.due.delay)
         if step.to is Status.SUBMITTING:

@@ -1,14 +1,15 @@
 """Moves as they happen: whoever follows a generation is woken, and asks Redis nothing meanwhile.
 
-``settle.lua`` publishes every move of a generation on one channel: its id, and the move's number
-in the timeline. A process listens over one connection, whatever the number of its watches.
-The acceptance, number 1, is not published: nobody can watch an id that nobody has yet.
+``settle.lua`` publishes every move of a generation, and RunComfy's word on a cancel, on one
+channel: the id, and the number of the last move in the timeline. A process listens over one
+connection, whatever the number of its watches. The acceptance, number 1, is not published:
+nobody can watch an id that nobody has yet.
 """
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from redis.asyncio import Redis
@@ -77,6 +78,15 @@ class Moves:
             beside.discard(watch)
             if not beside:
                 self._watches.pop(generation_id, None)
+
+    @asynccontextmanager
+    async def heard(self) -> AsyncIterator[None]:
+        """Listen for as long as the context lasts."""
+        self.start()
+        try:
+            yield
+        finally:
+            await self.close()
 
     def start(self) -> None:
         """Begin to listen, and go on through every outage until :meth:`close`."""

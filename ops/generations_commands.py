@@ -177,7 +177,9 @@ async def _run(redis_url: str, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
     configure_logs("WARNING")
     redis = connect(redis_url, max_connections=4)
     try:
-        return await work(Parts.over(redis, GatewaySettings()))
+        parts = Parts.over(redis, GatewaySettings())
+        async with parts.moves.heard():
+            return await work(parts)
     finally:
         await redis.aclose()
 

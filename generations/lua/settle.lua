@@ -23,8 +23,8 @@
 --   park_ms     the step needs room among what the origin may have with RunComfy. Without it
 --               the record stays as it is, parked, and is looked at again when there is room,
 --               at its deadline, or after so long
---   channel     where a move is published as "id sequence", the number of the move in the
---               timeline, once it is written; absent: nowhere
+--   channel     where a move, or RunComfy's word on a cancel, is published as "id sequence", the
+--               number of the last move in the timeline, once it is written; absent: nowhere
 -- Returns {outcome, status}: outcome is "settled", "fenced" (the claim is lost), "refused"
 -- (not in "from"), "full" (it is parked; the claim is given up), or "missing".
 local step = cjson.decode(ARGV[1])
@@ -92,8 +92,9 @@ if step.to and step.to ~= status then
   moved = true
 end
 -- The number of its last move, told by what this step tells.
+local is_news = step.channel and (moved or step.set.cancel_outcome)
 local sequence
-if moved or step.delivery then
+if is_news or step.delivery then
   local _, moves = string.gsub(redis.call('HGET', record, 'timeline') or '', ';', '')
   sequence = moves
 end
@@ -130,7 +131,7 @@ end
 if moved and step.is_in_flight ~= nil then
   make_room_known(KEYS[7], KEYS[9], KEYS[10], KEYS[11])
 end
-if moved and step.channel then
+if is_news then
   -- A server that forbids it must not undo half of a step: whoever listens looks again later.
   redis.pcall('PUBLISH', step.channel, step.id .. ' ' .. sequence)
 end
