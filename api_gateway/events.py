@@ -3,6 +3,7 @@
 https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
@@ -15,7 +16,6 @@ from api_gateway.parts import Parts
 from generations.errors import GenerationNotFound
 from generations.model import Generation
 from generations.presentation import event_body
-from generations.records import dump_json
 
 MEDIA_TYPE: Final = "text/event-stream"
 #: Seconds after which a comment shows that the connection stands.
@@ -80,4 +80,7 @@ async def texts(
 def event_text(generation: Generation, sequence: int) -> str:
     """One event as it is sent."""
     body = event_body(generation, sequence)
-    return f"id: {sequence}\nevent: {body['type']}\ndata: {dump_json(body)}\n\n"
+    # In ASCII: some clients take U+2028 and its like, which JSON leaves as they are, for the
+    # end of a line.
+    data = json.dumps(body, separators=(",", ":"))
+    return f"id: {sequence}\nevent: {body['type']}\ndata: {data}\n\n"
