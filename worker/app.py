@@ -1,5 +1,6 @@
 """The Celery application: its configuration and its signals."""
 
+import os
 import threading
 from functools import partial
 from typing import Any, Final
@@ -17,13 +18,15 @@ from celery.worker.consumer import Consumer
 from kombu import Queue
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from generations.logs import configure_logs
+from generations.logs import configure_logs, logger
 from generations.servers import for_kombu
 from generations.settings import StoreSettings, WorkerSettings, load_settings
 from generations.steps import Lane
 from worker.dispatcher import TASK_NAMES, Dispatcher
-from worker.leases import STOP_GRACE
+from worker.leases import STOP_GRACE, STOP_LIMIT
 from worker.loop import process_loop
+
+log = logger(__name__)
 
 #: How many chunks one worker process runs at once; each waits on the event loop.
 CHUNKS_AT_ONCE: Final = 32
@@ -126,10 +129,16 @@ def _unbind(**_: Any) -> None:
 
 
 @worker_shutting_down.connect
-def _hurry_later(**_: Any) -> None:
-    timer = threading.Timer(STOP_GRACE.total_seconds(), process_loop.hurry)
-    timer.daemon = True
-    timer.start()
+def _end_in_time(**_: Any) -> None:
+    for wait, end in ((STOP_GRACE, process_loop.hurry), (STOP_LIMIT, _end_at_once)):
+        timer = threading.Timer(wait.total_seconds(), end)
+        timer.daemon = True
+        timer.start()
+
+
+def _end_at_once() -> None:
+    log.error("worker.cut_short", seconds=STOP_LIMIT.total_seconds())
+    os._exit(1)
 
 
 @worker_shutdown.connect

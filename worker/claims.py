@@ -13,6 +13,7 @@ from generations.errors import DarkroomError, StoreUnavailable
 from generations.logs import logger
 from generations.model import Delivery, Generation
 from generations.steps import Due, Step
+from worker.calls import Stopping
 from worker.clients import Clients
 
 log = logger(__name__)
@@ -49,12 +50,8 @@ async def work_through(
     taken: Iterable[tuple[Claim, _R]], once: Once[_R], clients: Clients
 ) -> Counter[str]:
     """Act on every claim at once, each settled as it completes; how many came to what."""
-    tasks = {asyncio.create_task(_guarded(claim, record, once, clients)) for claim, record in taken}
-    clients.running.update(tasks)
-    try:
-        return Counter(await asyncio.gather(*tasks))
-    finally:
-        clients.running.difference_update(tasks)
+    work = (_guarded(claim, record, once, clients) for claim, record in taken)
+    return Counter(await asyncio.gather(*work))
 
 
 async def report(counts: Counter[str], clients: Clients) -> None:
@@ -71,7 +68,7 @@ async def _guarded(claim: Claim, record: _R, once: Once[_R], clients: Clients) -
         try:
             async with asyncio.timeout(budget.total_seconds()):
                 return await once(claim, record, clients)
-        except asyncio.CancelledError:
+        except Stopping:
             # Where that cannot be written either, the lease brings it back.
             with suppress(StoreUnavailable):
                 await clients.due.settle(claim, Step(due=Due(claim.lane)))

@@ -1,6 +1,5 @@
 """Everything that the work of one process shares, opened and closed with its event loop."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import random
@@ -11,6 +10,7 @@ from generations.due import DueIndex
 from generations.origins import OriginStore
 from generations.settings import WorkerSettings
 from generations.store import GenerationStore
+from worker.calls import Calls
 from worker.images.fetcher import ImageFetcher
 from worker.leases import Leases
 from worker.runcomfy.client import RunComfyClient
@@ -34,8 +34,7 @@ class Clients:
     leases: Leases
     #: A random number from 0 to 1.
     draw: Callable[[], float] = random
-    #: What is being worked on now.
-    running: set[asyncio.Task[str]] = field(default_factory=set)
+    calls: Calls = field(default_factory=Calls)
 
     @classmethod
     async def open(cls, settings: WorkerSettings) -> "Clients":

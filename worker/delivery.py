@@ -100,6 +100,6 @@ async def _send(
     endpoint: str, body: bytes, headers: dict[str, str], clients: Clients
 ) -> tuple[Answer | None, str | None]:
     try:
-        return await clients.sender.send(endpoint, body, headers), None
+        return await clients.calls.make(clients.sender.send(endpoint, body, headers)), None
     except (AddressNotAllowed, EndpointUnavailable) as exc:
         return None, exc.message

@@ -14,6 +14,8 @@ IN_QUEUE: Final = timedelta(seconds=10)
 MARGIN: Final = timedelta(seconds=5)
 #: How long a worker that was told to stop lets its calls go on before it ends them.
 STOP_GRACE: Final = timedelta(seconds=20)
+#: When it ends whatever still keeps it, as a Redis that is away may: the leases bring that back.
+STOP_LIMIT: Final = timedelta(seconds=28)
 
 
 @dataclass(frozen=True, slots=True)

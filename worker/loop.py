@@ -44,7 +44,7 @@ class LoopThread:
 
     def hurry(self) -> None:
         """End the calls that are under way; each claim is settled or given back at once."""
-        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._clients.running])
+        self._loop.call_soon_threadsafe(self._clients.calls.end)
 
     def close(self) -> None:
         """Close the clients and end the thread."""

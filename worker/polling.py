@@ -33,7 +33,7 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         )
         return await settle(claim, step, clients)
     try:
-        step = await _look_in_time(generation, clients)
+        step = await clients.calls.make(_look_in_time(generation, clients))
     except RunComfyUnavailable as exc:
         log.warning("poll.unanswered", reason=exc.code)
         await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)

@@ -68,7 +68,7 @@ async def _look(image: Image, clients: Clients) -> ImageFacts | None:
     if image.url[:5].lower() == "data:":
         return facts_inline(image.url)
     try:
-        return await clients.images.look(image.url)
+        return await clients.calls.make(clients.images.look(image.url))
     except (AddressNotAllowed, EndpointUnavailable) as exc:
         # Never the URL, which may be a signed one.
         log.info("preflight.unreadable", reason=exc.code)

@@ -12,7 +12,8 @@ from generations.logs import logger
 from generations.model import ErrorCode, Generation, OnUncertain
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
-from worker.claims import UNANSWERED, UNASKED, settle
+from worker.calls import Stopping
+from worker.claims import GIVEN_BACK, UNANSWERED, UNASKED, settle
 from worker.clients import Clients
 from worker.leases import MARGIN, Leases
 from worker.preflight import preflight_once
@@ -27,11 +28,14 @@ STOPPED: Final = (
     "The worker was stopped before RunComfy answered the submission: "
     "RunComfy may or may not have accepted it."
 )
+#: The worker ends before anything was sent: queued again, for another one.
+NOT_BEGUN: Final = Step(to=Status.QUEUED, due=Due(Lane.SUBMISSIONS), add={"submissions": -1})
 TOO_LATE: Final = "The generation was not finished before its deadline."
 
 
 async def submit_once(claim: Claim, generation: Generation, clients: Clients) -> str:
     """Submit one generation that was claimed; the word for what came of it."""
+    clients.calls.check()
     try:
         step = await _instead_of_submitting(generation, clients)
         if step is not None:
@@ -48,7 +52,9 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
         await settle(claim, step, clients)
         return UNANSWERED
     word = await settle(claim, step, clients)
-    return UNANSWERED if step.to is Status.QUEUED else word
+    if step.to is Status.QUEUED:
+        return GIVEN_BACK if step == NOT_BEGUN else UNANSWERED
+    return word
 
 
 async def _instead_of_submitting(generation: Generation, clients: Clients) -> Step | None:
@@ -92,15 +98,17 @@ def intend(leases: Leases) -> Step:
 
 async def _submit(generation: Generation, clients: Clients) -> Step:
     try:
-        request_id = await clients.runcomfy.submit(generation.model_id, generation.input)
+        call = clients.runcomfy.submit(generation.model_id, generation.input)
+        request_id = await clients.calls.make(call)
     except RunComfyUnavailable as exc:
         log.warning("submission.not_sent", reason=exc.code)
         return not_sent(generation, exc, draw=clients.draw())
     except RunComfyRejected as exc:
         log.info("submission.rejected")
         return rejected(generation, exc)
-    except asyncio.CancelledError:
-        # The worker stops and can wait no longer.
+    except Stopping as exc:
+        if not exc.has_begun:
+            return NOT_BEGUN
         raise SubmissionUncertain(STOPPED) from None
     # On the log before it is on record: if it never gets there, it can be adopted from here.
     log.info("submission.accepted", runcomfy_request_id=request_id)
