@@ -43,8 +43,8 @@ MOVES: Final[Mapping[Status, frozenset[Status]]] = {
 #: RunComfy has it, or may have it: what an origin's ``max_in_flight`` counts.
 IN_FLIGHT: Final = frozenset({Status.SUBMITTING, Status.IN_QUEUE, Status.IN_PROGRESS})
 
-#: Where an operator may take a generation whose submission stayed uncertain, once it is known
-#: whether RunComfy accepted it: submit it again, or go on with RunComfy's request.
+#: Where an operator may take a generation that failed although RunComfy has it, or may have it:
+#: submit it again, or go on with RunComfy's request. Which failures these are, the store says.
 REOPENINGS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.FAILED: frozenset({Status.QUEUED, Status.IN_QUEUE}),
 }
@@ -56,7 +56,7 @@ class DeliveryStatus(StrEnum):
     PENDING = "pending"  #: Not taken by the endpoint yet.
     DELIVERED = "delivered"  #: An attempt was answered with 2xx.
     EXHAUSTED = "exhausted"  #: Used up its attempts, or the endpoint answered 410.
-    SUPERSEDED = "superseded"  #: An intermediate event that a later one made pointless.
+    SUPERSEDED = "superseded"  #: A later event made it pointless, or an operator took it back.
 
 
 DELIVERY_MOVES: Final[Mapping[DeliveryStatus, frozenset[DeliveryStatus]]] = {

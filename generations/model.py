@@ -80,6 +80,16 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class PastEnd:
+    """A failure that an operator took back, as it was told."""
+
+    sequence: int  #: The number of the move in the timeline, from 1.
+    error: GenerationError | None
+    submissions: int
+    possible_duplicate_charge: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewGeneration:
     """What an origin asked for, before it is accepted."""
 
@@ -135,6 +145,8 @@ class Generation:
     misses: int = 0
     output: Any = None
     error: GenerationError | None = None
+    #: The ends from which an operator reopened it, the oldest first.
+    past_ends: tuple[PastEnd, ...] = ()
     #: US dollars, as RunComfy gave it.
     cost: float | None = None
     #: When its images were found to be within their rules, as far as they could be looked at.

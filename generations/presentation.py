@@ -1,6 +1,7 @@
 """Generations in RunComfy's words: what its routes answer and what callbacks carry."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -85,6 +86,7 @@ def event_body(generation: Generation, sequence: int) -> dict[str, Any]:
     ``sequence`` is the number of the told move in the timeline, from 1. The answer is the
     same whenever it is asked for.
     """
+    generation = _as_told(generation, sequence)
     told = generation.timeline[sequence - 1]
     is_end = is_finished(told.status)
     return {
@@ -104,3 +106,17 @@ def event_body(generation: Generation, sequence: int) -> dict[str, Any]:
             "metadata": dict(generation.metadata),
         },
     }
+
+
+def _as_told(generation: Generation, sequence: int) -> Generation:
+    """What an operator reopened since, as it was until then."""
+    past = next((end for end in generation.past_ends if end.sequence >= sequence), None)
+    if past is None:
+        return generation
+    return replace(
+        generation,
+        output=None,
+        error=past.error,
+        submissions=past.submissions,
+        possible_duplicate_charge=past.possible_duplicate_charge,
+    )

@@ -25,6 +25,7 @@ from generations.model import (
     NewGeneration,
     OnUncertain,
     Origin,
+    PastEnd,
     Scope,
 )
 
@@ -66,6 +67,7 @@ WRITERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "output": dump_json,
     "error": _dump_error,
     "input": dump_json,
+    "past_ends": lambda ends: dump_json([asdict(end) for end in ends]),
 }
 
 
@@ -129,6 +131,7 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         misses=int(fields.get("misses") or 0),
         output=_read(fields, "output", json.loads),
         error=_read(fields, "error", read_error),
+        past_ends=_read(fields, "past_ends", _read_past_ends) or (),
         cost=_read(fields, "cost", float),
         preflighted_at=_read(fields, "preflighted_at", from_ms),
         cancel_requested_at=_read(fields, "cancel_requested_at", from_ms),
@@ -199,6 +202,11 @@ def read_key(key_id: str, fields: Fields, *, ends_ms: int) -> ApiKey:
     )
 
 
+def write_timeline(timeline: Iterable[Moment]) -> str:
+    """Moments as :func:`read_timeline` reads them; the scripts write the same."""
+    return "".join(f"{moment.status}={to_ms(moment.at)};" for moment in timeline)
+
+
 def read_timeline(text: str) -> tuple[Moment, ...]:
     """``queued=1700000000000;submitting=…;`` as moments."""
     pairs = (entry.split("=") for entry in text.split(";") if entry)
@@ -207,8 +215,19 @@ def read_timeline(text: str) -> tuple[Moment, ...]:
 
 def read_error(text: str) -> GenerationError:
     """The error that :func:`write_field` wrote."""
-    facts = json.loads(text)
+    return _error_of(json.loads(text))
+
+
+def _error_of(facts: Mapping[str, str]) -> GenerationError:
     return GenerationError(code=ErrorCode(facts["code"]), message=facts["message"])
+
+
+def _read_past_ends(text: str) -> tuple[PastEnd, ...]:
+    ends = json.loads(text)
+    return tuple(
+        PastEnd(**{**end, "error": _error_of(end["error"]) if end["error"] else None})
+        for end in ends
+    )
 
 
 def write_attempt(attempt: Attempt) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from redis.asyncio import Redis
 
@@ -16,9 +16,15 @@ from generations.durability import Finding, judge_server
 from generations.errors import GenerationNotFound, Refusal
 from generations.ids import GENERATION, is_id
 from generations.lifecycle import Status, allowed_to_reopen, is_finished
-from generations.model import Delivery, ErrorCode, Generation, NewGeneration
-from generations.records import read_delivery, read_generation, to_ms
+from generations.model import Delivery, ErrorCode, Generation, NewGeneration, PastEnd
+from generations.records import in_ms, read_delivery, read_generation, write_timeline
 from generations.steps import Due, Lane, Step, finish
+
+#: Failures of which RunComfy may have a request all the same, under an id that only an
+#: operator can find out.
+ADOPTABLE: Final = frozenset(
+    {ErrorCode.SUBMISSION_UNCERTAIN, ErrorCode.RESULT_UNAVAILABLE, ErrorCode.INTERNAL}
+)
 
 
 class CancelAnswer(StrEnum):
@@ -135,29 +141,49 @@ class GenerationStore:
         return CancelAnswer.REQUESTED if outcome == "settled" else CancelAnswer.FINISHED
 
     async def resubmit(self, generation: Generation) -> bool:
-        """Have a failed, uncertain submission made once more; False where it is not uncertain."""
+        """Have a failed, uncertain submission made once more.
+
+        False, and nothing changes, where it is not uncertain, or has moved since it was read.
+        """
+        if _failed_with(generation) is not ErrorCode.SUBMISSION_UNCERTAIN:
+            return False
         facts = {"possible_duplicate_charge": "1", "failures": "0"}
         return await self._reopen(generation, Status.QUEUED, Lane.SUBMISSIONS, facts)
 
     async def adopt(self, generation: Generation, runcomfy_request_id: str) -> bool:
-        """Go on with what RunComfy accepted after all; False where it is not uncertain."""
-        facts = {"runcomfy_request_id": runcomfy_request_id}
+        """Go on with what RunComfy accepted, under whatever id it was looked for before.
+
+        False, and nothing changes, where it did not fail for want of that (``ADOPTABLE``), or
+        has moved since it was read.
+        """
+        if _failed_with(generation) not in ADOPTABLE:
+            return False
+        facts = {
+            "runcomfy_request_id": runcomfy_request_id,
+            "failures": "0",
+            "misses": "0",
+            "set_aside": None,
+        }
         return await self._reopen(generation, Status.IN_QUEUE, Lane.POLLS, facts)
 
+    @reaching_store
     async def _reopen(
-        self, generation: Generation, to: Status, lane: Lane, facts: Mapping[str, str]
+        self, generation: Generation, to: Status, lane: Lane, facts: Mapping[str, str | None]
     ) -> bool:
-        if generation.error is None or generation.error.code != ErrorCode.SUBMISSION_UNCERTAIN:
-            return False
+        seconds, _ = await self._redis.time()
+        # The time that it was left alone does not count against it.
+        deadline = int(seconds) * 1000 + in_ms(self._deadline)
+        past_ends = (*generation.past_ends, _end_of(generation))
         step = Step(
             to=to,
             due=Due(lane),
-            # The time that it was left alone does not count against it.
-            set={**facts, "error": None, "deadline": to_ms(datetime.now(UTC) + self._deadline)},
+            set={**facts, "error": None, "deadline": deadline, "past_ends": past_ends},
             only_from=allowed_to_reopen(to),
         )
+        # What failed again since it was read failed for another reason.
+        guard = {**new_guard(), "having": {"timeline": write_timeline(generation.timeline)}}
         outcome, _ = await self._due.apply(
-            generation.id, lane, step, new_guard(), origin=generation.origin
+            generation.id, lane, step, guard, origin=generation.origin
         )
         return outcome == "settled"
 
@@ -175,3 +201,16 @@ class GenerationStore:
         """Whether the server keeps what is accepted, as far as it tells."""
         facts = await self._redis.info()
         return judge_server(facts, await fsync_of(self._redis))
+
+
+def _failed_with(generation: Generation) -> ErrorCode | None:
+    return generation.error.code if generation.error else None
+
+
+def _end_of(generation: Generation) -> PastEnd:
+    return PastEnd(
+        sequence=len(generation.timeline),
+        error=generation.error,
+        submissions=generation.submissions,
+        possible_duplicate_charge=generation.possible_duplicate_charge,
+    )

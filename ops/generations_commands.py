@@ -121,7 +121,12 @@ def resubmit(
     async def resubmitted(parts: "Parts") -> bool:
         return await parts.store.resubmit(await parts.store.find(generation_id))
 
-    _tell_reopened(generation_id, done=_with_parts(folder, resubmitted), as_json=as_json)
+    _tell_reopened(
+        generation_id,
+        done=_with_parts(folder, resubmitted),
+        otherwise="has not failed with submission_uncertain",
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -131,13 +136,18 @@ def adopt(
     folder: FolderOption = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on with a request that RunComfy accepted although its answer was lost."""
+    """Go on with a request that RunComfy has: its answer was lost, or it was given up too early."""
 
     async def adopted(parts: "Parts") -> bool:
         generation = await parts.store.find(generation_id)
         return await parts.store.adopt(generation, runcomfy_request_id)
 
-    _tell_reopened(generation_id, done=_with_parts(folder, adopted), as_json=as_json)
+    _tell_reopened(
+        generation_id,
+        done=_with_parts(folder, adopted),
+        otherwise="has not failed with submission_uncertain, result_unavailable or internal",
+        as_json=as_json,
+    )
 
 
 def _read_metadata(pairs: list[str]) -> dict[str, str]:
@@ -146,13 +156,13 @@ def _read_metadata(pairs: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _tell_reopened(generation_id: str, *, done: bool, as_json: bool) -> None:
+def _tell_reopened(generation_id: str, *, done: bool, otherwise: str, as_json: bool) -> None:
     if as_json:
         _print_json({"id": generation_id, "reopened": done})
     elif done:
         typer.echo(f"{generation_id} goes on; its origin is told when it has finished.")
     else:
-        typer.echo(f"{generation_id} has not failed with submission_uncertain; nothing changed.")
+        typer.echo(f"{generation_id} {otherwise}; nothing changed.")
     if not done:
         raise typer.Exit(1)
 

@@ -49,8 +49,10 @@ async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> st
 
 
 def is_pointless(delivery: Delivery, generation: Generation) -> bool:
-    """Whether a later event already says more than this one would."""
-    return delivery.is_intermediate and generation.delivery_ids[-1:] != (delivery.id,)
+    """Whether a later event already says more, or an operator took back the end that it tells."""
+    if delivery.is_intermediate:
+        return generation.delivery_ids[-1:] != (delivery.id,)
+    return len(generation.timeline) > delivery.sequence
 
 
 def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw: float) -> Step:

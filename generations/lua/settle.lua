@@ -12,6 +12,7 @@
 --   fence       holder's fence; absent: the step is not a holder's, only "from" guards it
 --   to          status to move to; absent: stay
 --   from        { status: true } that the record may be in; absent: any
+--   having      { field: text } that the record must still hold; absent: whatever
 --   set, append { field: text }   add { field: number }
 --   stamp       [ field ]: set to this instant
 --   due_ms      until the next action; absent: none
@@ -26,7 +27,7 @@
 --   channel     where a move, or RunComfy's word on a cancel, is published as "id sequence", the
 --               number of the last move in the timeline, once it is written; absent: nowhere
 -- Returns {outcome, status}: outcome is "settled", "fenced" (the claim is lost), "refused"
--- (not in "from"), "full" (it is parked; the claim is given up), or "missing".
+-- (not in "from", not "having"), "full" (it is parked; the claim is given up), or "missing".
 local step = cjson.decode(ARGV[1])
 local held = redis.call('HMGET', KEYS[1], 'fence', 'status')
 local fence, status = held[1], held[2]
@@ -42,6 +43,11 @@ if step.fence and fence ~= step.fence then
 end
 if step.from and not step.from[status] then
   return {'refused', status}
+end
+for field, text in pairs(step.having or {}) do
+  if redis.call('HGET', KEYS[1], field) ~= text then
+    return {'refused', status}
+  end
 end
 
 local time = redis.call('TIME')

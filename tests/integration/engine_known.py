@@ -58,6 +58,8 @@ class Known:
         self._takes: Counter[str] = Counter()
         self._lost: set[str] = set()
         self._reopened: set[str] = set()
+        #: As operators saw what they reopened.
+        self._seen: dict[str, Generation] = {}
         self._resubmitted: Counter[str] = Counter()
         self._intents: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()

@@ -105,8 +105,8 @@ class Play:
         elif step.do in ON_ALL:
             await self._on_all(step)
         elif step.do is Act.REOPEN:
-            uncertain = [i for i in self._generations if self.engine.is_uncertain(i)]
-            await self._on_generation(step, _pick(uncertain or self._generations, step))
+            failed = [i for i in self._generations if self.engine.is_adoptable(i)]
+            await self._on_generation(step, _pick(failed or self._generations, step))
         elif step.do in {Act.ACCEPT_AGAIN, Act.CANCEL}:
             await self._on_generation(step, _pick(self._generations, step))
         elif step.do in {Act.END_LEASE, Act.LOSE_ENTRY}:
@@ -183,7 +183,8 @@ class Play:
             case Act.CANCEL:
                 await self.engine.cancel(generation_id, is_stale=step.is_so)
             case _:
-                await self.engine.reopen(generation_id, is_adopted=step.is_so)
+                is_stale = step.answer is not Answer.GOOD
+                await self.engine.reopen(generation_id, is_adopted=step.is_so, is_stale=is_stale)
 
     async def _on_entry(self, step: Step) -> None:
         if not self.engine.has_entries:

@@ -1,5 +1,6 @@
 """What happens to the engine beside its work: cancels, operators, faults, and the way out."""
 
+import json
 from itertools import count
 from math import inf
 
@@ -53,14 +54,19 @@ class TroubledEngine(Engine):
         due_at = world.lane(Lane.POLLS).get(generation_id)
         assert due_at is None or due_at <= world.now
 
-    async def reopen(self, generation_id: str, *, is_adopted: bool) -> None:
-        """An operator submits an uncertain one again, or goes on with RunComfy's request."""
-        seen = await self._store.find(generation_id)
+    async def reopen(self, generation_id: str, *, is_adopted: bool, is_stale: bool) -> None:
+        """An operator submits an uncertain one again, or goes on with RunComfy's request.
+
+        Seen as it is now, or as it was when an operator did so before.
+        """
+        now = await self._store.find(generation_id)
+        seen = self._seen.get(generation_id, now) if is_stale else now
         if is_adopted:
             is_reopened = await self._store.adopt(seen, "rc-2")
         else:
             is_reopened = await self._store.resubmit(seen)
-        assert is_reopened == self.is_uncertain(generation_id)
+        may_be = self.is_adoptable if is_adopted else self.is_uncertain
+        assert is_reopened == (may_be(generation_id) and seen.timeline == now.timeline)
         if not is_reopened:
             await self._nothing_changed()
             return
@@ -69,6 +75,7 @@ class TroubledEngine(Engine):
         self._live[generation_id] = world.record(generation_id)["fence"]
         self._takes[generation_id] = 0
         self._reopened.add(generation_id)
+        self._seen[generation_id] = seen
         self._resubmitted[generation_id] += not is_adopted
         return
 
@@ -161,14 +168,27 @@ class TroubledEngine(Engine):
                 await self._finish(held)
         told = self.world.records(DELIVERY).values()
         assert all(d["status"] in {"delivered", "exhausted", "superseded"} for d in told)
-        assert all(d["status"] != "superseded" for d in told if d["told"] in FINISHED)
+        assert all(self._is_taken_back(d) for d in told if d["status"] == "superseded")
 
     async def _finish(self, held: Held | None) -> None:
         while held is not None:
             held = await self.work(held, Answer.GOOD, later=False)
             await self.check()
 
+    def _is_taken_back(self, delivery: dict[str, str]) -> bool:
+        """Whether it told of a status that something came after; the last end is always told."""
+        moves = self.world.timeline(delivery["generation_id"])
+        return int(delivery["sequence"]) < len(moves)
+
     def is_uncertain(self, generation_id: str) -> bool:
         """Whether it failed, and nobody knows whether it was paid."""
-        error = self.world.record(generation_id).get("error", "")
-        return '"code":"submission_uncertain"' in error
+        return self._failure(generation_id) == "submission_uncertain"
+
+    def is_adoptable(self, generation_id: str) -> bool:
+        """Whether it failed, and RunComfy may have it all the same."""
+        codes = {"submission_uncertain", "result_unavailable", "internal"}
+        return self._failure(generation_id) in codes
+
+    def _failure(self, generation_id: str) -> str | None:
+        error = self.world.record(generation_id).get("error")
+        return str(json.loads(error)["code"]) if error else None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from generations.lifecycle import Status, is_finished
-from generations.model import ErrorCode, GenerationError, Moment
+from generations.model import ErrorCode, GenerationError, Moment, PastEnd
 from generations.presentation import event_body, result_body, rfc3339, shown_status
 from generations.records import dump_json
 from tests.builders import NOW, SEEDANCE, a_generation
@@ -145,8 +145,17 @@ def test_an_event_keeps_its_content_when_the_generation_goes_on() -> None:
 def test_an_end_that_was_reopened_is_still_told_as_the_end_that_it_was() -> None:
     failed = a_generation(status=Status.FAILED, error=ERROR)
     again = Moment(Status.QUEUED, NOW + timedelta(hours=1))
-    reopened = replace(failed, status=Status.QUEUED, timeline=(*failed.timeline, again))
+    reopened = replace(
+        failed,
+        status=Status.QUEUED,
+        timeline=(*failed.timeline, again),
+        error=None,
+        possible_duplicate_charge=True,
+        past_ends=(PastEnd(5, ERROR, 0, possible_duplicate_charge=False),),
+    )
+    assert event_body(reopened, 6)["data"]["possible_duplicate_charge"] is True
     assert event_body(reopened, 5)["data"]["status"] == "failed"
+    assert event_body(reopened, 5) == event_body(failed, 5)
     assert event_body(reopened, 5)["data"]["finished_at"] == "2026-11-22T12:00:04.000Z"
     assert event_body(reopened, 6)["type"] == "generation.queued"
     assert event_body(reopened, 6)["data"]["finished_at"] is None

@@ -18,6 +18,7 @@ from generations.model import (
     Moment,
     NewGeneration,
     OnUncertain,
+    PastEnd,
 )
 from generations.records import (
     as_accepted,
@@ -115,6 +116,8 @@ def test_none_is_an_empty_string_and_reads_as_none() -> None:
         ("runcomfy_request_id", "0d5c1b1e-7f0e-4b9a-8f56-0a9fd8d5c8a1"),
         ("cancel_outcome", "not_cancellable"),
         ("error", GenerationError(ErrorCode.REJECTED, 'duration: "3" is too short\n')),
+        ("past_ends", (PastEnd(3, GenerationError(ErrorCode.INTERNAL, "No."), 1, True),)),
+        ("past_ends", (PastEnd(3, None, 0, False), PastEnd(6, None, 1, False))),
     ],
 )
 def test_a_fact_survives(name: str, value: Any) -> None:

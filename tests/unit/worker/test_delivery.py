@@ -69,6 +69,13 @@ def test_an_endpoint_may_ask_for_more_time() -> None:
 def test_an_intermediate_event_is_pointless_once_a_later_one_is_owed(
     told: Status, later: tuple[str, ...], pointless: bool
 ) -> None:
-    delivery = a_delivery(id="dlv_1", told=told)
+    delivery = a_delivery(id="dlv_1", told=told, sequence=4)
     generation = a_generation(status=Status.IN_PROGRESS, delivery_ids=("dlv_0", "dlv_1", *later))
+    assert is_pointless(delivery, generation) is pointless
+
+
+@pytest.mark.parametrize(("sequence", "pointless"), [(4, True), (5, False)])
+def test_an_end_is_pointless_once_an_operator_took_it_back(sequence: int, pointless: bool) -> None:
+    delivery = a_delivery(id="dlv_1", told=Status.FAILED, sequence=sequence)
+    generation = a_generation(status=Status.FAILED, delivery_ids=("dlv_1",))
     assert is_pointless(delivery, generation) is pointless
