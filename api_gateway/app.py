@@ -17,11 +17,14 @@ from api_gateway import (
     runcomfy_routes,
 )
 from api_gateway.batch import BATCH
-from api_gateway.edge import BodyLimit, Edge
+from api_gateway.bounds import Bounds
+from api_gateway.browsers import allow_browsers
+from api_gateway.edge import Edge
 from api_gateway.open_files import allow_open_files
 from api_gateway.openapi import Described
 from api_gateway.parts import Parts
 from api_gateway.problems import answer_with_problems
+from api_gateway.request_ids import RequestIds
 from api_gateway.stopping import told_to_stop
 from api_gateway.uses import Uses
 from generations.connection import connect
@@ -39,11 +42,15 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     app = Described(docs=settings.docs, lifespan=_lifespan(settings))
     # The last one added is the outermost.
     app.add_middleware(
-        BodyLimit,
+        Bounds,
         limit=settings.max_body_bytes,
         own_limits={BATCH: settings.max_batch_bytes},
+        patience=settings.body_timeout,
     )
+    if settings.cors_origins:
+        allow_browsers(app, settings.cors_origins)
     app.add_middleware(Edge)
+    app.add_middleware(RequestIds)
     answer_with_problems(app)
     app.include_router(runcomfy_routes.router)
     app.include_router(model_routes.router)
@@ -65,6 +72,8 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
         app.state.parts = parts
         app.state.uses = uses
         try:
+            # Made once, and not while a caller waits for it.
+            app.openapi()
             async with (
                 parts.moves.heard(),
                 parts.catalog.following(interval=settings.catalog_check),

@@ -11,6 +11,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from structlog.contextvars import bind_contextvars
 
 from api_gateway.parts import KeyUses, Wired
+from api_gateway.queries import check_query
 from generations.errors import Forbidden, Unauthorized
 from generations.logs import logger
 from generations.model import ApiKey, Scope
@@ -60,6 +61,7 @@ async def origin_of_caller(
     Raises:
         Unauthorized: there is no key, or it belongs to nobody.
         Forbidden: the key lacks the scope.
+        RequestValidationError: the query has a name that the route does not know.
     """
     needed = scope_needed(request.method)
     if not key.may(needed):
@@ -68,6 +70,8 @@ async def origin_of_caller(
             f"This API key does not have the scope '{needed}', which the route needs; "
             "use a key that has it."
         )
+    # Here, because nobody without a key is told what a route takes.
+    check_query(request)
     return key.origin
 
 

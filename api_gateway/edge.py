@@ -1,16 +1,13 @@
-"""The program's edge, in plain ASGI: the body limit, and what no one else caught."""
+"""The program's edge, in plain ASGI: what no one else caught, and answers that go on."""
 
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_gateway.problems import answer, internal, problem_of
+from api_gateway.problems import answer, internal
 from generations.connection import hurrying
-from generations.errors import BodyTooLarge
 from generations.logs import logger
 
 log = logger(__name__)
@@ -30,51 +27,6 @@ def go_on_with(begun: Begun, scope: Scope) -> None:
     that wait for something to tell.
     """
     scope[BEGUN] = begun
-
-
-class BodyLimit:
-    """Refuses bodies over the limit: announced ones at once, streamed ones when they pass it.
-
-    Starlette's own limit answers in plain text, so it does not serve here.
-    """
-
-    def __init__(
-        self, app: ASGIApp, *, limit: int, own_limits: Mapping[str, int] = MappingProxyType({})
-    ) -> None:
-        """Limits are in bytes; ``own_limits`` has those of the paths that differ."""
-        self._app = app
-        self._limit = limit
-        self._own_limits = own_limits
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, as ASGI has it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        limit = self._own_limits.get(scope["path"], self._limit)
-        if _announced(scope) > limit:
-            await problem_of(BodyTooLarge())(scope, receive, send)
-        else:
-            await self._app(scope, _counted(receive, limit), send)
-
-
-def _announced(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "")
-    return int(length) if length.isdecimal() else 0
-
-
-def _counted(receive: Receive, limit: int) -> Receive:
-    received = 0
-
-    async def counting() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise BodyTooLarge
-        return message
-
-    return counting
 
 
 class Edge:

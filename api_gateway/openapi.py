@@ -104,4 +104,4 @@ def _name_scopes(document: dict[str, Any]) -> None:
     for methods in document["paths"].values():
         for method, operation in methods.items():
             if "security" in operation:
-                operation["security"] = [{SCHEME: [scope_needed(method)]}]
+                operation["security"] = [{SCHEME: [str(scope_needed(method))]}]

@@ -4,7 +4,7 @@ DarkroomError
 ├─ Refusal                 the origin's doing: told, never retried
 │    Unauthorized · Forbidden · GenerationNotFound · ModelNotFound · InvalidBody · BodyTooLarge
 │    InvalidModelId · InvalidInput · InvalidWebhook · AddressNotAllowed · IdempotencyConflict
-│    InvalidCursor · OverLimit
+│    InvalidCursor · OverLimit · BodyTooSlow · HeadersTooLarge
 ├─ Transient               try again; carries ``retry_after``
 │    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable · StoreUnavailable
 ├─ Permanent               trying again cannot help
@@ -85,6 +85,18 @@ class BodyTooLarge(Refusal):
     """The body is larger than this gateway accepts; pass media as URLs instead of inline data."""
 
     code = "body_too_large"
+
+
+class BodyTooSlow(Refusal):
+    """The body did not arrive in time, and nothing was stored; send it again."""
+
+    code = "body_too_slow"
+
+
+class HeadersTooLarge(Refusal):
+    """The headers are more than this gateway accepts; send fewer or shorter ones."""
+
+    code = "headers_too_large"
 
 
 class InvalidModelId(Refusal):

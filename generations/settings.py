@@ -1,5 +1,6 @@
 """Settings, read from the environment here and nowhere else. ``.env.example`` mirrors them."""
 
+import re
 import sys
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -32,6 +33,12 @@ def _read_seconds(value: Any) -> Any:
         return value
 
 
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
 #: Seconds in the environment (``10``, ``0.5``), or ISO 8601 (``PT24H``); never negative.
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta())]
 
@@ -62,9 +69,7 @@ class StoreSettings(BaseSettings):
     @field_validator("webhook_allow", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        return _split(value)
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -97,6 +102,10 @@ class GatewaySettings(StoreSettings):
     max_body_bytes: PositiveInt = 1024 * 1024
     #: The largest batch that is read, in bytes; each of its creates is bounded as any other.
     max_batch_bytes: PositiveInt = 4 * 1024 * 1024
+    #: How long a body may take to arrive.
+    body_timeout: Duration = timedelta(seconds=30)
+    #: The web pages that may call from a browser, as https://app.example; none by default.
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     #: How long a cancel waits for RunComfy's word before it answers that it was asked for.
     cancel_wait: Duration = timedelta(seconds=10)
     #: The origin in status_url and its like; default: that of the request.
@@ -105,6 +114,19 @@ class GatewaySettings(StoreSettings):
     catalog_check: Duration = timedelta(seconds=5)
     #: Whether /docs and /openapi.json are served.
     docs: bool = True
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: Any) -> Any:
+        return _split(value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", one) for one in value):
+            message = "list them as browsers send them: https://app.example, with no path"
+            raise ValueError(message)
+        return value
 
 
 class WorkerSettings(StoreSettings):

@@ -106,3 +106,10 @@ def listing(store_redis: Redis) -> Listing:
 def origins(store_redis: Redis) -> OriginStore:
     """The origins and their keys."""
     return OriginStore(store_redis)
+
+
+@pytest_asyncio.fixture
+async def studio_key(origins: OriginStore, redis_url: str) -> str:
+    """An API key of the origin "studio"."""
+    assert redis_url
+    return (await origins.create_key("studio")).api_key

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,16 +26,19 @@ def free_port() -> int:
 class GatewayProcess:
     """A gateway that runs from its making until ``stop``; it serves when the maker returns.
 
-    ``settings`` are those of the environment, without ``DARKROOM_``.
+    ``options`` are granian's; ``settings`` are those of the environment, without ``DARKROOM_``.
     """
 
-    def __init__(self, log: Path, *, redis_url: str, **settings: str) -> None:
+    def __init__(
+        self, log: Path, *, redis_url: str, options: Sequence[str] = (), **settings: str
+    ) -> None:
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        scheme = "https" if "--ssl-certificate" in options else "http"
+        self.url = f"{scheme}://127.0.0.1:{port}"
         self._log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [*granian(), "--port", str(port), "api_gateway:create_app"],
+                [*granian(), *options, "--port", str(port), "api_gateway:create_app"],
                 env=environment(REDIS_URL=redis_url, **settings),
                 cwd=ROOT,
                 stdout=out,

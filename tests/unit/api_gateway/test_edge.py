@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_gateway.edge import BodyLimit, Edge
+from api_gateway.bounds import Bounds
+from api_gateway.edge import Edge
 from generations.errors import BodyTooLarge
 
 PROMPT = "a secret idea"
@@ -80,25 +81,25 @@ async def test_half_an_answer_is_broken_off() -> None:
 
 
 async def test_a_body_at_the_limit_is_read() -> None:
-    (start,) = await call(BodyLimit(reads_all, limit=10), b"12345", b"67890")
+    (start,) = await call(Bounds(reads_all, limit=10), b"12345", b"67890")
     assert start["status"] == 200
 
 
 async def test_a_streamed_body_is_broken_off_past_the_limit() -> None:
     with pytest.raises(BodyTooLarge):
-        await call(BodyLimit(reads_all, limit=10), b"12345", b"67890", b"1", b"never read")
+        await call(Bounds(reads_all, limit=10), b"12345", b"67890", b"1", b"never read")
 
 
 async def test_an_announced_body_over_the_limit_is_not_read() -> None:
-    start, _ = await call(BodyLimit(reads_all, limit=10), content_length="11")
+    start, _ = await call(Bounds(reads_all, limit=10), content_length="11")
     assert start["status"] == 413
 
 
 async def test_a_path_may_have_a_limit_of_its_own() -> None:
-    limited = BodyLimit(reads_all, limit=1, own_limits={"/": 10})
+    limited = Bounds(reads_all, limit=1, own_limits={"/": 10})
     (start,) = await call(limited, b"12345", b"67890")
     assert start["status"] == 200
     with pytest.raises(BodyTooLarge):
         await call(limited, b"12345", b"67890", b"1", b"never read")
     with pytest.raises(BodyTooLarge):
-        await call(BodyLimit(reads_all, limit=1, own_limits={"/other": 10}), b"12")
+        await call(Bounds(reads_all, limit=1, own_limits={"/other": 10}), b"12")
