@@ -17,7 +17,9 @@
 --   stamp       [ field ]: set to this instant
 --   due_ms      until the next action; absent: none
 --   cancel_known  due_ms was chosen in the knowledge of the cancel that is pending
---   only_due    the next action's instant changes only if the record is in KEYS[3] already
+--   only_due    the next action's instant changes only if the record is in KEYS[3] already, and
+--               not while it is taken: the holder's own step knows of a cancel and hurries it.
+--               Nor for a cancel that is pending already: it was hurried when it was asked for
 --   keep_ms     how long the record is kept from now, when "to" finishes it
 --   delivery    { id, fields = { field: text } }
 --   is_in_flight  whether "to" means that RunComfy may have it; absent: no generation's step
@@ -57,6 +59,7 @@ local function is_cancel_pending()
   local cancel = redis.call('HMGET', record, 'cancel_requested_at', 'cancel_outcome')
   return (cancel[1] or '') ~= '' and (cancel[2] or '') == ''
 end
+local is_on_its_way = redis.call('HEXISTS', record, 'takes') == 1 or is_cancel_pending()
 if step.next_fence then
   redis.call('HSET', record, 'fence', step.next_fence)
   redis.call('HDEL', record, 'takes')
@@ -125,10 +128,10 @@ if step.due_ms then
     -- A cancel that was asked for while a worker held the record is not kept waiting.
     wait = 0
   end
-  if step.only_due then
-    redis.call('ZADD', KEYS[3], 'XX', now + wait, step.id)
-  else
+  if not step.only_due then
     redis.call('ZADD', KEYS[3], now + wait, step.id)
+  elseif not is_on_its_way then
+    redis.call('ZADD', KEYS[3], 'XX', now + wait, step.id)
   end
 end
 if step.keep_ms then

@@ -198,6 +198,34 @@ async def test_a_cancel_that_runcomfy_did_not_answer_waits_as_long_as_it_was_tol
     assert await due.claim({Lane.POLLS: 1}, lease=LONG) == []
 
 
+async def test_cancels_during_one_slow_call_take_the_claim_from_nobody(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await accept(store)
+    await settled(due, await bring_to(due, Status.IN_QUEUE), STILL_RUNNING)
+    await cancel(store, generation)
+    held, _ = await hold(due, Lane.POLLS)
+    before = await due_times(store_redis, generation.id)
+    for _ in range(12):
+        assert await cancel(store, generation) is CancelAnswer.REQUESTED
+        assert await due.claim({Lane.POLLS: 1}, lease=LONG) == []
+    assert await due_times(store_redis, generation.id) == before
+    await settled(due, held, finish(await store.find(generation.id), Status.SUCCEEDED, output={}))
+
+
+async def test_a_cancel_asked_for_again_takes_nothing_out_of_the_queue(
+    store: GenerationStore, due: DueIndex
+) -> None:
+    generation = await accept(store)
+    await settled(due, await bring_to(due, Status.IN_QUEUE), STILL_RUNNING)
+    await cancel(store, generation)
+    claimed = await claim(due, Lane.POLLS)
+    await cancel(store, generation)
+    assert await due.claim({Lane.POLLS: 1}, lease=LONG) == []
+    _, found = await take(due, claimed)
+    assert found.is_cancel_pending
+
+
 async def test_an_answered_cancel_hurries_nothing_any_more(
     store: GenerationStore, due: DueIndex, store_redis: Redis
 ) -> None:
