@@ -49,7 +49,11 @@ async def accept(
         InvalidModelId, InvalidInput, InvalidWebhook, AddressNotAllowed: it is refused.
         StoreUnavailable: it may be on record where the answer was lost on the way.
     """
-    new = checked(new, parts, input_at=input_at)
+    ask = Ask(new, idempotency_key)
+    try:
+        new = checked(new, parts, input_at=input_at)
+    except Refusal as refusal:
+        return await _replayed(ask, refusal, parts)
     generation, quotas = await parts.store.accept_counted(new, idempotency_key=idempotency_key)
     if response is not None:
         response.headers.update(quota_headers(quotas))
@@ -67,7 +71,10 @@ async def accept_all(
         try:
             fit.append(replace(ask, new=checked(ask.new, parts)))
         except Refusal as refusal:
-            settled[ask.new.id] = refusal
+            try:
+                settled[ask.new.id] = await _replayed(ask, refusal, parts)
+            except Refusal:
+                settled[ask.new.id] = refusal
     for ask, one in zip(fit, await parts.store.accept_all(fit), strict=True):
         if isinstance(one, Refusal):
             settled[ask.new.id] = one
@@ -78,6 +85,19 @@ async def accept_all(
             response.headers.update(quota_headers(quotas))
             _log(ask.new, one[0])
     return [settled[ask.new.id] for ask in asks]
+
+
+async def _replayed(ask: Ask, refusal: Refusal, parts: Parts) -> Generation:
+    """What was accepted before; raises the refusal where nothing was.
+
+    Between a request and its repetition the catalog may have come to know the model, or the
+    operator may have closed an address. What is being made, and paid, is not denied for that.
+    """
+    before = await parts.store.find_replay(ask)
+    if before is None:
+        raise refusal
+    _log(ask.new, before)
+    return before
 
 
 def _log(new: NewGeneration, generation: Generation) -> None:

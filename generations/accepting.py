@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from generations.connection import key, load_script, reaching_store
+from generations.connection import key, load_script, reaching_store, read_hash
 from generations.due import UNFINISHED as ALL_UNFINISHED
 from generations.due import due_key
 from generations.errors import IdempotencyConflict, OverLimit, Refusal
@@ -107,6 +107,17 @@ class Accepts:
         return settled
 
     @reaching_store
+    async def find_replay(self, ask: Ask) -> Generation | None:
+        """What its key was used for, if that was the same; None where it was not used so."""
+        if ask.idempotency_key is None:
+            return None
+        fields, deadline = write_new_generation(ask.new), self._deadline_of(ask.new)
+        used = await read_hash(self._redis, _promise(ask.new.origin, ask.idempotency_key))
+        if used.get("fingerprint") != _fingerprint(fields, deadline):
+            return None
+        return read_generation(used["id"], as_accepted(fields, int(used["accepted_at"]), deadline))
+
+    @reaching_store
     async def promise_batch(self, origin: str, idempotency_key: str, asked: Any) -> None:
         """Note what a batch with this key asks for; asking for the same again is fine.
 
@@ -127,7 +138,7 @@ class Accepts:
     def _call(self, ask: Ask) -> _Call:
         """Keys and arguments, as the script documents them."""
         new, fields = ask.new, write_new_generation(ask.new)
-        deadline = in_ms(new.deadline or self._deadline)
+        deadline = self._deadline_of(new)
         keys = [
             key(new.id),
             due_key(Lane.SUBMISSIONS),
@@ -138,7 +149,7 @@ class Accepts:
             unfinished_key(new.origin),
         ]
         if ask.idempotency_key is not None:
-            keys.append(key(f"idempotency:{new.origin}:{_hash(ask.idempotency_key)}"))
+            keys.append(_promise(new.origin, ask.idempotency_key))
         args = [
             new.id,
             deadline,
@@ -148,6 +159,13 @@ class Accepts:
             *(part for pair in fields.items() for part in pair),
         ]
         return _Call(fields, deadline, keys, args)
+
+    def _deadline_of(self, new: NewGeneration) -> int:
+        return in_ms(new.deadline or self._deadline)
+
+
+def _promise(origin: str, idempotency_key: str) -> str:
+    return key(f"idempotency:{origin}:{_hash(idempotency_key)}")
 
 
 def _fingerprint(fields: Fields, deadline_ms: int) -> str:

@@ -71,6 +71,10 @@ class GenerationStore:
         """
         return await self._accepts.many(asks)
 
+    async def find_replay(self, ask: Ask) -> Generation | None:
+        """What was accepted before with this key, if for the same; nothing is stored."""
+        return await self._accepts.find_replay(ask)
+
     async def promise_batch(self, origin: str, idempotency_key: str, asked: Any) -> None:
         """Note what a batch with this key asks for; asking for the same again is fine.
 

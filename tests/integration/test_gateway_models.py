@@ -115,6 +115,29 @@ async def test_what_a_worker_fetched_is_taken_over_and_checked_against(
     assert (await studio.post(submit, json={"prompt": "A fox"})).status_code == 200
 
 
+@pytest.mark.parametrize("route", ["runcomfy", "native", "batch"])
+async def test_what_was_accepted_before_the_schema_was_known_is_replayed_and_not_denied(
+    studio: httpx.AsyncClient, store_redis: Redis, route: str
+) -> None:
+    given = {"seed": -1}
+    one = {"model": FOX, "input": given}
+    path, body = {
+        "runcomfy": (f"/v1/models/{FOX}", given),
+        "native": ("/v1/generations", one),
+        "batch": ("/v1/generations/batch", {"generations": [one]}),
+    }[route]
+    headers = {"Idempotency-Key": "order-1"}
+    first = await studio.post(path, json=body, headers=headers)
+    await fetched(store_redis, studio, RECORD)
+    again = await studio.post(path, json=body, headers=headers)
+    fresh = await studio.post(path, json=body, headers={"Idempotency-Key": "order-2"})
+    assert again.status_code == first.status_code
+    (generation,) = (await studio.get("/v1/generations")).json()["generations"]
+    assert generation["id"] in first.text
+    assert generation["id"] in again.text
+    assert "invalid_input" in fresh.text
+
+
 async def test_models_are_filtered_and_paged(studio: httpx.AsyncClient, store_redis: Redis) -> None:
     await fetched(
         store_redis, studio, RECORD, {**RECORD, "model_id": "studio/owl", "kind": "inference"}
