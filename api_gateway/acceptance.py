@@ -64,7 +64,7 @@ async def accept(
 async def accept_all(
     asks: Sequence[Ask], parts: Parts, *, response: Response
 ) -> list[Generation | Refusal]:
-    """As :func:`accept`, of many in few round trips: for each what it returns, or raises."""
+    """As :func:`accept`, of many in one round trip: for each what it returns, or raises."""
     settled: dict[str, Generation | Refusal] = {}
     fit: list[Ask] = []
     for ask in asks:

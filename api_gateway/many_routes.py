@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from api_gateway.asking import read_as
 from api_gateway.auth import Caller
-from api_gateway.batch import accept_batch
+from api_gateway.batch import Batch
 from api_gateway.bodies import JsonObject
 from api_gateway.cancelling import cancel_many
 from api_gateway.many_schemas import (
@@ -42,9 +42,7 @@ async def create_generations(
     an ``Idempotency-Key`` the whole may be sent again, also after a 503 or where some were over
     a limit (429, with ``Retry-After`` on the whole): what was accepted before is told again.
     """
-    return await accept_batch(
-        origin, body, parts, idempotency_key=idempotency_key, response=response
-    )
+    return await Batch(origin, parts, idempotency_key, response).accept(body)
 
 
 @router.post(

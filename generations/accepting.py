@@ -30,8 +30,6 @@ from generations.steps import Lane
 LONGEST_DEADLINE: Final = timedelta(days=7)
 #: How long an idempotency key is remembered.
 IDEMPOTENCY_KEPT: Final = timedelta(hours=24)
-#: How many accepts go to the server at once, so that others get in between.
-PIPELINED: Final = 100
 #: What an origin is told that is over a limit.
 OVER: Final[Mapping[str, str]] = {
     ACCEPTS: "The origin asks for more generations a second than it may; wait a moment.",
@@ -96,15 +94,12 @@ class Accepts:
     @reaching_store
     async def many(self, asks: Sequence[Ask]) -> list[Counted | Refusal]:
         """What became of each, in order. Where the store goes away, some may be on record."""
-        settled: list[Counted | Refusal] = []
-        for start in range(0, len(asks), PIPELINED):
-            calls = [self._call(ask) for ask in asks[start : start + PIPELINED]]
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for call in calls:
-                    await self._script(keys=call.keys, args=call.args, client=pipe)
-                answers = await pipe.execute()
-            settled += [call.settled(a) for call, a in zip(calls, answers, strict=True)]
-        return settled
+        calls = [self._call(ask) for ask in asks]
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for call in calls:
+                await self._script(keys=call.keys, args=call.args, client=pipe)
+            answers = await pipe.execute()
+        return [call.settled(answer) for call, answer in zip(calls, answers, strict=True)]
 
     @reaching_store
     async def find_replay(self, ask: Ask) -> Generation | None:

@@ -65,7 +65,7 @@ class GenerationStore:
         return await self._accepts.one(Ask(new, idempotency_key))
 
     async def accept_all(self, asks: Sequence[Ask]) -> list[Counted | Refusal]:
-        """As :meth:`accept_counted`, of many in few round trips: what each returns, or raises.
+        """As :meth:`accept_counted`, of many in one round trip: what each returns, or raises.
 
         Where the store goes away meanwhile, some of them may be on record.
         """

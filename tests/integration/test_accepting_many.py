@@ -3,7 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from generations.accepting import PIPELINED, Ask
+from generations.accepting import Ask
 from generations.due import DueIndex
 from generations.errors import IdempotencyConflict, Refusal
 from generations.listing import index_of
@@ -19,7 +19,7 @@ async def settled(store: GenerationStore, asks: list[Ask]) -> list[Generation | 
 
 
 async def test_each_is_on_record_and_due(store: GenerationStore, due: DueIndex) -> None:
-    asks = [Ask(a_new_generation(metadata={"n": str(n)})) for n in range(2 * PIPELINED + 1)]
+    asks = [Ask(a_new_generation(metadata={"n": str(n)})) for n in range(120)]
     accepted = [one for one in await settled(store, asks) if isinstance(one, Generation)]
     assert [generation.id for generation in accepted] == [ask.new.id for ask in asks]
     assert [generation.metadata["n"] for generation in accepted] == [
