@@ -63,6 +63,8 @@ class Moves:
         self._redis = redis
         self._watches: dict[str, set[Watch]] = {}
         self._task: asyncio.Task[None] | None = None
+        #: False from the first failure on, so that an outage is on the log once.
+        self._is_heard = True
         #: Whether waiting is over because the program ends.
         self.is_over = False
 
@@ -110,7 +112,9 @@ class Moves:
             try:
                 await self._hear()
             except StoreUnavailable as exc:
-                log.warning("moves.unheard", cause=type(exc.__cause__).__qualname__)
+                if self._is_heard:
+                    log.warning("moves.unheard", cause=type(exc.__cause__).__qualname__)
+                self._is_heard = False
                 await asyncio.sleep(AWAY_INTERVAL * random.uniform(0.5, 1.5))  # noqa: S311
 
     @reaching_store
@@ -129,6 +133,9 @@ class Moves:
     def _take(self, message: dict[str, str]) -> None:
         if message["type"] == "subscribe":
             # Also where redis-py lost the connection and has made it anew by itself.
+            if not self._is_heard:
+                log.info("moves.heard_again")
+            self._is_heard = True
             self._ring_all()
         elif message["type"] == "message":
             generation_id, _, _ = message["data"].partition(" ")
