@@ -1,27 +1,21 @@
 """Accepting a generation, the same on both faces: check what can be checked, then record."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from fastapi import Response
 
+from api_gateway.model_ids import check_model_id
 from api_gateway.parts import Parts
 from api_gateway.quotas import quota_headers, refusal_headers
 from generations.accepting import Ask
 from generations.addresses import check_webhook
 from generations.catalog import Catalog
-from generations.errors import Fault, InvalidInput, InvalidModelId, Refusal
+from generations.errors import Fault, InvalidInput, Refusal
 from generations.logs import logger
 from generations.model import Generation, InputSchema, NewGeneration
 
 log = logger(__name__)
-
-LONGEST_MODEL_ID: Final = 200
-# A segment of dots alone would name another path in the URL that a worker makes of it.
-_SEGMENT: Final = r"(?!\.+(?:/|$))[A-Za-z0-9._-]+"
-_MODEL_ID: Final = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+")
 
 
 async def accept(
@@ -118,16 +112,6 @@ def checked(
         check_webhook(new.webhook, parts.settings.allowed)
     schema = check_input(new, parts.catalog.current, input_at=input_at)
     return replace(new, schema=schema)
-
-
-def check_model_id(model_id: str) -> None:
-    """Accept a text as a model id; whether there is such a model is for RunComfy to say.
-
-    Raises:
-        InvalidModelId: it cannot be one.
-    """
-    if len(model_id) > LONGEST_MODEL_ID or not _MODEL_ID.fullmatch(model_id):
-        raise InvalidModelId
 
 
 def check_input(

@@ -19,7 +19,20 @@ STREAM: Final[dict[int | str, dict[str, Any]]] = {
         "description": "The events, until the generation has ended.",
         "content": {
             MEDIA_TYPE: {
-                "schema": {"type": "string"},
+                # What each of them is: before OpenAPI 3.2 there is no other place to say it.
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "id": {"type": "string", "description": "Its number, from 1."},
+                        "event": {"type": "string", "description": "Its type."},
+                        "data": {
+                            "type": "string",
+                            "contentMediaType": "application/json",
+                            "description": "The very body of the callback for it.",
+                        },
+                    },
+                    "required": ["id", "event", "data"],
+                },
                 "example": "id: 3\nevent: generation.in_queue\n"
                 'data: {"type": "generation.in_queue", …}\n\n',
             }

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from api_gateway.acceptance import check_model_id
 from api_gateway.auth import origin_of_caller
+from api_gateway.model_ids import MODEL_ID_SCHEMA, check_model_id
 from api_gateway.openapi import refusals
 from api_gateway.parts import Wired
 from api_gateway.runcomfy_schemas import CategoryList, ModelList, ModelRecord
@@ -26,7 +26,12 @@ router = APIRouter(prefix="/v1/models", tags=["RunComfy"], dependencies=[Depends
 async def _model_id(
     request: Request,
     model_id: Annotated[
-        str, Path(description="RunComfy's model id, slashes included.", examples=[MODEL_ID])
+        str,
+        Path(
+            description="RunComfy's model id, slashes included.",
+            examples=[MODEL_ID],
+            json_schema_extra=MODEL_ID_SCHEMA,
+        ),
     ],
 ) -> str:
     # The router's pattern ends in "$", which passes over a newline at the end of the path.

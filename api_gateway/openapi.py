@@ -91,12 +91,24 @@ class Described(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document; made once."""
+        if self.openapi_schema:
+            return self.openapi_schema
         document = super().openapi()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= problem.pop("$defs") | {"Problem": problem}
         _name_scopes(document)
+        _leave_nulls_to_bodies(document)
         return document
+
+
+def _leave_nulls_to_bodies(document: dict[str, Any]) -> None:
+    # FastAPI lets what may be left out be null as well, but a URL or a header has no null.
+    operations = [o for methods in document["paths"].values() for o in methods.values()]
+    for parameter in (p for operation in operations for p in operation.get("parameters", ())):
+        schema = parameter["schema"]
+        kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+        schema |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {}
 
 
 def _name_scopes(document: dict[str, Any]) -> None:

@@ -199,9 +199,13 @@ def _pointer(loc: Sequence[int | str]) -> str:
 
 
 def _methods_of(request: Request) -> list[str]:
+    # A path that is spelt out has none of the methods of those that would take it for an id.
+    spelt_out = request.app.openapi()["paths"].get(request.scope["path"])
+
     # Starlette's own Allow names the methods of the first route that fits the path.
     def is_taken(method: str) -> bool:
         scope = {**request.scope, "method": method}
         return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
-    return [method for method in METHODS if is_taken(method)]
+    found = [method for method in METHODS if is_taken(method)]
+    return [m for m in found if spelt_out is None or m.lower() in spelt_out]

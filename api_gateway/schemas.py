@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from api_gateway.metadata import EXAMPLE, NOTED, Metadata
+from api_gateway.model_ids import MODEL_ID_SCHEMA
 from api_gateway.submitting import WEBHOOK, Asked
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import Delivery, ErrorCode, Generation, InputSchema
@@ -80,7 +81,10 @@ class CreateGeneration(Asked):
         json_schema_extra={"examples": [{"model": MODEL_ID, "input": INPUT, "webhook": WEBHOOK}]},
     )
 
-    model: str = Field(description="RunComfy's model id, exactly as its catalog has it.")
+    model: str = Field(
+        description="RunComfy's model id, exactly as its catalog has it.",
+        json_schema_extra=MODEL_ID_SCHEMA,
+    )
     input: dict[str, Any] = Field(description="What the model takes: the fields of its schema.")
     metadata: Metadata = Field(
         default={},

@@ -1,10 +1,10 @@
 """What both submit routes take beside model and input, and how they answer a replay."""
 
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import Header, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from generations.accepting import LONGEST_DEADLINE
 from generations.model import Generation, NewGeneration, OnUncertain
@@ -25,6 +25,16 @@ IdempotencyKey = Annotated[
 ]
 
 
+def _as_whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+#: To JSON Schema, and to some JSON writers, 60.0 is an integer.
+_Seconds = Annotated[
+    int, Field(ge=1, le=int(LONGEST_DEADLINE.total_seconds())), BeforeValidator(_as_whole)
+]
+
+
 class Asked(BaseModel):
     """How a generation is to be told, ended and, in doubt, paid for."""
 
@@ -32,6 +42,7 @@ class Asked(BaseModel):
         default=None,
         description="An http(s) URL that is told how the generation ends.",
         examples=[WEBHOOK],
+        json_schema_extra={"format": "uri"},
     )
     webhook_intermediate_status: bool = Field(
         default=False, description="Whether it is told of in_queue and in_progress too."
@@ -52,10 +63,8 @@ class Asked(BaseModel):
             "model's rules it fails with invalid_input, unpaid. Default: the origin's choice."
         ),
     )
-    deadline_seconds: int | None = Field(
+    deadline_seconds: _Seconds | None = Field(
         default=None,
-        ge=1,
-        le=int(LONGEST_DEADLINE.total_seconds()),
         description="Seconds after which it fails if it has not finished. Default: a day.",
     )
 

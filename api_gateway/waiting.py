@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Query, Response
+from pydantic import WithJsonSchema
 
 #: Seconds that a caller is kept waiting at most; proxies do not keep connections much longer.
 LONGEST_WAIT: Final = 60
@@ -15,6 +16,8 @@ _WAIT: Final = re.compile(
 
 _Prefer = Annotated[
     list[str] | None,
+    # One header or several, which are one with commas.
+    WithJsonSchema({"type": "string", "examples": ["wait=30"]}),
     Header(
         description=(
             f"`wait=n` answers when the generation has ended, or after n seconds (at most "
@@ -22,7 +25,6 @@ _Prefer = Annotated[
             "says in `Preference-Applied` how long it was ready to wait. What is no such "
             "preference is ignored, as RFC 7240 has it."
         ),
-        examples=[["wait=30"]],
     ),
 ]
 Wait = Annotated[

@@ -78,6 +78,9 @@ async def test_an_unknown_route(studio: httpx.AsyncClient, method: str, path: st
         ("POST", "/v1/requests/x/status", "GET"),
         ("GET", "/v1/generations/x/cancel", "POST"),
         ("PUT", "/healthz", "GET"),
+        # Not what those of an id would take.
+        ("DELETE", "/v1/models/categories", "GET"),
+        ("DELETE", "/v1/generations/batch", "POST"),
     ],
 )
 async def test_a_method_that_the_route_does_not_take(

@@ -1,5 +1,6 @@
 """The API's description is complete: every route, its answers, its problems, its key."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from api_gateway import create_app
 from api_gateway.problems import MEDIA_TYPE
 from generations.settings import GatewaySettings
+from tests.builders import SEEDANCE
 
 OPEN = {"/healthz", "/readyz"}
 ROUTES = {
@@ -79,6 +81,20 @@ def test_every_failure_is_a_problem(document: dict[str, Any]) -> None:
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(references(document)) <= schemas
+
+
+def test_a_parameter_is_never_null(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            assert {"type": "null"} not in parameter["schema"].get("anyOf", ())
+            assert set(parameter["schema"]) & {"type", "$ref", "anyOf"}
+
+
+def test_a_model_id_is_described_by_what_is_checked(document: dict[str, Any]) -> None:
+    (described, *_) = document["paths"]["/v1/models/{model_id}"]["post"]["parameters"]
+    pattern = described["schema"]["pattern"]
+    assert re.search(pattern, SEEDANCE)
+    assert not re.search(pattern, "vendor/..")
 
 
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:

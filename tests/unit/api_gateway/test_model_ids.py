@@ -2,7 +2,7 @@
 
 import pytest
 
-from api_gateway.acceptance import LONGEST_MODEL_ID, check_model_id
+from api_gateway.model_ids import LONGEST_MODEL_ID, check_model_id
 from generations.errors import InvalidModelId
 
 
