@@ -53,17 +53,18 @@ async def one_in_every_status(client: httpx.AsyncClient, worker: PlayedWorker) -
 
 @pytest.mark.timeout(PATIENCE + 20)
 async def test_every_answer_is_as_the_description_says(
-    hasty_gateway: GatewayProcess, store_redis: Redis, worker: PlayedWorker
+    hasty_gateway: GatewayProcess, store_redis: Redis, worker: PlayedWorker, tmp_path: Path
 ) -> None:
     key = await OriginStore(store_redis).create_key("studio")
     headers = {"Authorization": f"Bearer {key.api_key}"}
     async with httpx.AsyncClient(base_url=hasty_gateway.url, headers=headers) as client:
         ids = await one_in_every_status(client, worker)
+    told = {"API_KEY": key.api_key, "ENDED": ids["SUCCEEDED"], "PYTHONPATH": str(ROOT)}
     run = await asyncio.to_thread(
         subprocess.run,
         [*SCHEMATHESIS, "run", f"{hasty_gateway.url}/openapi.json", "--no-color"],
-        cwd=ROOT,
-        env=os.environ | ids | {"API_KEY": key.api_key, "ENDED": ids["SUCCEEDED"]},
+        cwd=tmp_path,  # It keeps a cache where it runs.
+        env=os.environ | ids | told,
         timeout=PATIENCE,
         capture_output=True,
         text=True,
