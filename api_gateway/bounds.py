@@ -20,6 +20,8 @@ from generations.errors import BodyTooLarge, BodyTooSlow, HeadersTooLarge
 #: Bytes of all names and values.
 MOST_HEADER_BYTES: Final = 32 * 1024
 MOST_HEADERS: Final = 100
+#: No route reads a body that comes with these.
+_WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Bounds:
@@ -56,7 +58,9 @@ class Bounds:
         elif _announced(scope) > limit:
             await problem_of(BodyTooLarge())(scope, receive, send)
         else:
-            await self._app(scope, _bounded(receive, limit, self._patience), send)
+            has_body = scope["method"] not in _WITHOUT_BODY
+            bounded = _bounded(receive, limit, self._patience) if has_body else receive
+            await self._app(scope, bounded, send)
 
 
 def _is_large(headers: list[tuple[bytes, bytes]]) -> bool:

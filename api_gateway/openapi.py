@@ -10,7 +10,15 @@ from starlette.types import Lifespan
 from api_gateway.auth import SCHEME, scope_needed
 from api_gateway.problems import MEDIA_TYPE, describe, internal, invalid_request
 from api_gateway.schemas import INPUT, FieldProblem, Problem
-from generations.errors import DarkroomError, Forbidden, StoreUnavailable, Unauthorized
+from generations.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
+    DarkroomError,
+    Forbidden,
+    HeadersTooLarge,
+    StoreUnavailable,
+    Unauthorized,
+)
 
 ABOUT: Final = """
 Hand in a generation, get an id at once, and be called back when it has ended.
@@ -52,7 +60,15 @@ def problems(*errors: type[DarkroomError]) -> dict[int | str, dict[str, Any]]:
 def refusals(*errors: type[DarkroomError]) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route for origins: what each of them may raise, and these."""
     fields = invalid_request([FieldProblem(pointer="#/input", message="Field required")])
-    told: list[type[DarkroomError]] = [Unauthorized, Forbidden, *errors, StoreUnavailable]
+    slow = [BodyTooSlow] if BodyTooLarge in errors else []
+    told: list[type[DarkroomError]] = [
+        Unauthorized,
+        Forbidden,
+        HeadersTooLarge,
+        *errors,
+        *slow,
+        StoreUnavailable,
+    ]
     return _responses([*(describe(error()) for error in told), fields, internal()])
 
 

@@ -8,7 +8,6 @@ from ulid import ULID
 GENERATION: Final = "gen_"
 DELIVERY: Final = "dlv_"
 EVENT: Final = "evt_"
-REQUEST: Final = "req_"
 
 _ULID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 

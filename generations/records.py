@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from generations.lifecycle import DeliveryStatus, Status
@@ -190,11 +191,10 @@ def read_key(key_id: str, fields: Fields, *, ends_ms: int) -> ApiKey:
 
     A key from before there were scopes may do everything.
     """
-    scopes = fields.get("scopes", Scope.ADMIN).split()
     return ApiKey(
         id=key_id,
         origin=fields["origin"],
-        scopes=frozenset(Scope(scope) for scope in scopes),
+        scopes=_read_scopes(fields.get("scopes", Scope.ADMIN)),
         created_at=from_ms(fields["created_at"]),
         name=fields.get("name") or None,
         last_used_at=_read(fields, "last_used_at", from_ms),
@@ -205,6 +205,12 @@ def read_key(key_id: str, fields: Fields, *, ends_ms: int) -> ApiKey:
 def write_timeline(timeline: Iterable[Moment]) -> str:
     """Moments as :func:`read_timeline` reads them; the scripts write the same."""
     return "".join(f"{moment.status}={to_ms(moment.at)};" for moment in timeline)
+
+
+@cache
+def _read_scopes(text: str) -> frozenset[Scope]:
+    # Read for every request, and there are few.
+    return frozenset(Scope(scope) for scope in text.split())
 
 
 def read_timeline(text: str) -> tuple[Moment, ...]:
