@@ -111,7 +111,7 @@ class GatewaySettings(StoreSettings):
     #: The origin in status_url and its like; default: that of the request.
     public_url: HttpUrl | None = None
     #: How often it looks whether a worker has fetched another catalog.
-    catalog_check: Duration = timedelta(seconds=5)
+    catalog_check: Duration = Field(default=timedelta(seconds=5), gt=timedelta())
     #: Whether /docs and /openapi.json are served.
     docs: bool = True
 

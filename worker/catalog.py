@@ -24,18 +24,17 @@ MOST_MODELS: Final = 2_000
 
 
 async def refresh_in_turn(clients: Clients) -> None:
-    """Take over what was fetched; fetch anew what is old, if no other worker is at it.
+    """Fetch anew what is old, if no other worker is at it; take over what was fetched.
 
     What fails is logged, and what was fetched before is kept until a whole new catalog is there.
     """
     retry = min(RETRY, max(clients.settings.catalog_interval, timedelta(seconds=1)))
     try:
-        await clients.catalog.look()
-        if await clients.catalogs.is_fresh():
-            return
-        if await clients.due.is_my_turn("catalog", interval=retry):
+        is_old = not await clients.catalogs.is_fresh()
+        if is_old and await clients.due.is_my_turn("catalog", interval=retry):
             async with asyncio.timeout(BUDGET.total_seconds()):
                 await refresh_once(clients)
+        await clients.catalog.look()
     except (StoreUnavailable, RunComfyUnavailable, TimeoutError) as exc:
         log.warning("catalog.not_refreshed", reason=type(exc).__name__)
 

@@ -9,8 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import pytest_asyncio
 
-from generations.catalog_store import FRESH
+from generations.catalog_store import CATALOG, FRESH
 from generations.settings import WorkerSettings
+from tests.integration.conftest import HOUR
 from tests.integration.raw_server import RawServer, serving
 from worker.catalog import refresh_in_turn
 from worker.clients import Clients
@@ -126,6 +127,25 @@ async def test_a_failure_keeps_what_was_there(clients: Clients, runcomfy: Played
     await refreshed_again(clients)
     assert await clients.catalogs.read() == [FOX]
     assert not await clients.catalogs.is_fresh()
+
+
+async def test_an_unreadable_catalog_is_replaced_by_the_next(
+    clients: Clients, runcomfy: PlayedCatalog
+) -> None:
+    runcomfy.records = [FOX]
+    await clients.redis.hset(CATALOG, mapping={"version": "broken", "models": "{"})
+    await refresh_in_turn(clients)
+    assert await clients.catalogs.read() == [FOX]
+    assert clients.catalog.current.find("studio/fox") is not None
+
+
+async def test_a_worker_takes_over_what_another_one_fetched(
+    clients: Clients, runcomfy: PlayedCatalog
+) -> None:
+    await clients.catalogs.save([FOX], fresh_for=HOUR)
+    await refresh_in_turn(clients)
+    assert clients.catalog.current.find("studio/fox") is not None
+    assert runcomfy.asked == []
 
 
 async def test_an_empty_catalog_is_not_believed(clients: Clients, runcomfy: PlayedCatalog) -> None:
