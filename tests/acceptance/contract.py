@@ -86,7 +86,7 @@ class Caller:
 
         return eventually(look, f"{self.name} tells the cost")
 
-    def ask(self, method: str, path: str, request_id: str = "-", **more: Any) -> Seen:
+    def ask(self, method: str, path: str, request_id: str | None = None, **more: Any) -> Seen:
         """Any call, and its answer made comparable."""
         return self._seen(self.send(method, path, **more), request_id)
 
@@ -98,16 +98,16 @@ class Caller:
         headers = {"Authorization": sent} if sent else {}
         return self.http.request(method, self.base + path, headers=headers, **more)
 
-    def _seen(self, answer: httpx.Response, request_id: str) -> Seen:
+    def _seen(self, answer: httpx.Response, request_id: str | None) -> Seen:
         media_type = answer.headers["Content-Type"].partition(";")[0]
         if answer.is_success:
             body = _comparable(answer.json(), lambda text: self._without_ids(text, request_id))
             return Seen(answer.status_code, media_type, body)
         return Seen(answer.status_code, "error", _error(answer.json()))
 
-    def _without_ids(self, text: str, request_id: str) -> str:
-        known = OUTPUT.sub(r"<output>\1", text)
-        return known.replace(request_id, "<id>").replace(self.base, "<base>")
+    def _without_ids(self, text: str, request_id: str | None) -> str:
+        known = OUTPUT.sub(r"<output>\1", text).replace(self.base, "<base>")
+        return known.replace(request_id, "<id>") if request_id else known
 
 
 #: A request at each of both, by who was asked for it.

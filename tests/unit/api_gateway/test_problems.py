@@ -38,6 +38,16 @@ def test_a_problem_says_what_it_is_and_what_to_do(error: type[DarkroomError]) ->
 
 
 @pytest.mark.parametrize("error", TOLD)
+def test_a_problem_has_runcomfys_number_and_name_where_there_is_one(
+    error: type[DarkroomError],
+) -> None:
+    problem, theirs = describe(error()), PROBLEMS[error].runcomfy
+    assert problem.error_code == theirs
+    name = f"{theirs.name}: " if theirs else ""
+    assert problem.error_message == name + problem.detail
+
+
+@pytest.mark.parametrize("error", TOLD)
 def test_an_answer_is_problem_json_with_its_headers(error: type[DarkroomError]) -> None:
     answer = problem_of(error())
     assert answer.status_code == PROBLEMS[error].status
