@@ -57,11 +57,17 @@ AWAY_INTERVAL: Final = 0.1
 #: Calls to RunComfy that fail in a row, over all workers, until only probes are let through.
 BREAKER_FAILURES: Final = 10
 PROBE_INTERVAL: Final = timedelta(seconds=2)
+#: How long at most between them where there is nothing to poll, so that a submission has to be
+#: risked: each waits twice as long as the one before.
+LONGEST_PROBE_INTERVAL: Final = timedelta(minutes=1)
+#: While only probes are let through, how many of a lane one claim looks through for what ends
+#: without a call.
+UNCALLED_PAGE: Final = 200
 #: How long at most a parked generation is not looked at. It need not be: whatever makes room
 #: for it makes it due.
 PARKED: Final = timedelta(minutes=10)
-#: The lanes whose actions call RunComfy.
-UPSTREAM: Final = frozenset({Lane.SUBMISSIONS, Lane.POLLS})
+#: What the actions of a lane are to RunComfy, in the words of ``claim.lua``.
+CALLS: Final = {Lane.SUBMISSIONS: "submission", Lane.POLLS: "poll", Lane.DELIVERIES: "none"}
 
 #: Taken so often without a settle, a record is what brings its workers down.
 POISON_TAKES: Final = 8
@@ -145,13 +151,15 @@ class DueIndex:
         """
         lanes = list(limits)
         found = await self._claim(
-            keys=[BREAKER, *(due_key(lane) for lane in lanes)],
+            keys=[BREAKER, due_key(Lane.POLLS), *(due_key(lane) for lane in lanes)],
             args=[
                 in_ms(lease),
                 PREFIX,
                 BREAKER_FAILURES,
                 in_ms(PROBE_INTERVAL),
-                *(part for lane, n in limits.items() for part in (n, int(lane in UPSTREAM))),
+                in_ms(LONGEST_PROBE_INTERVAL),
+                UNCALLED_PAGE,
+                *(part for lane, n in limits.items() for part in (n, CALLS[lane])),
             ],
         )
         return [

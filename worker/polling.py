@@ -12,7 +12,7 @@ from generations.logs import logger
 from generations.model import ErrorCode, Generation
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
-from worker.claims import UNANSWERED, settle
+from worker.claims import UNANSWERED, UNASKED, settle
 from worker.clients import Clients
 from worker.runcomfy.protocol import NotThere, Observation
 
@@ -31,7 +31,8 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
             ErrorCode.DEADLINE_EXCEEDED,
             "The generation was not finished before its deadline; RunComfy may still charge it.",
         )
-        return await settle(claim, step, clients)
+        await settle(claim, step, clients)
+        return UNASKED
     try:
         step = await clients.calls.make(_look_in_time(generation, clients))
     except RunComfyUnavailable as exc:

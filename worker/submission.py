@@ -38,23 +38,36 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
     clients.calls.check()
     try:
         step = await _instead_of_submitting(generation, clients)
-        if step is not None:
-            word = await settle(claim, step, clients)
-            return word if word == Unsettled.LOST else UNASKED
-        intended = await _note_intent(claim, clients)
-        if isinstance(intended, Unsettled):
-            return intended
-        claim = intended
+    except SubmissionUncertain as exc:
+        await _settle_uncertain(claim, generation, exc, clients)
+        return UNASKED
+    if step is not None:
+        word = await settle(claim, step, clients)
+        return word if word == Unsettled.LOST else UNASKED
+    intended = await _note_intent(claim, clients)
+    if isinstance(intended, Unsettled):
+        return intended
+    return await _submit_and_settle(intended, generation, clients)
+
+
+async def _submit_and_settle(claim: Claim, generation: Generation, clients: Clients) -> str:
+    try:
         step = await _submit(generation, clients)
     except SubmissionUncertain as exc:
-        log.warning("submission.uncertain")
-        step = uncertain(generation, exc, policy=await _policy_of(generation, clients))
-        await settle(claim, step, clients)
+        await _settle_uncertain(claim, generation, exc, clients)
         return UNANSWERED
     word = await settle(claim, step, clients)
     if step.to is Status.QUEUED:
         return GIVEN_BACK if step == NOT_BEGUN else UNANSWERED
     return word
+
+
+async def _settle_uncertain(
+    claim: Claim, generation: Generation, exc: SubmissionUncertain, clients: Clients
+) -> None:
+    log.warning("submission.uncertain")
+    step = uncertain(generation, exc, policy=await _policy_of(generation, clients))
+    await settle(claim, step, clients)
 
 
 async def _instead_of_submitting(generation: Generation, clients: Clients) -> Step | None:

@@ -1,44 +1,95 @@
 -- Take what is due: each entry's instant moves to now + lease, each record's fence grows.
 -- Whoever dies with a claim loses it when the lease ends; a late holder's fence fits no more.
 --
--- KEYS[1] breaker: a hash with failures (in a row, of calls to RunComfy) and probe_at (ms);
---         absent while RunComfy answers
--- KEYS[1 + i] due:{lane}: sorted sets of ids by the instant (ms) of their next action
+-- KEYS[1] breaker: a hash, absent while RunComfy answers, with
+--           failures     in a row, of calls to RunComfy
+--           probe_at     (ms) when the next call may find out whether RunComfy is back
+--           submissions  how many of these calls were submissions
+--           page:{due:{lane}}  how far into a lane was looked for what needs no call
+-- KEYS[2] due:polls
+-- KEYS[2 + i] due:{lane}: sorted sets of ids by the instant (ms) of their next action
 -- ARGV[1] ms of the lease   ARGV[2] what record keys begin with
 -- ARGV[3] failures that open the breaker   ARGV[4] ms between probes while it is open
--- ARGV[2i + 3] how many to take from lane i   ARGV[2i + 4] 1 if its actions call RunComfy
+-- ARGV[5] ms between them at most, where submissions have to be the probes
+-- ARGV[6] how many of a lane to look through for what needs no call, while the breaker is open
+-- ARGV[2i + 5] how many to take from lane i
+-- ARGV[2i + 6] what its actions are to RunComfy: "none", "poll" or "submission"
 -- Returns, per lane, a flat list of id, fence, id, fence, …
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local function claim(due, id, claimed)
+  local record = ARGV[2] .. id
+  if redis.call('HEXISTS', record, 'fence') == 0 then
+    -- The record is gone (it expired): nothing is left to do for it.
+    redis.call('ZREM', due, id)
+    return
+  end
+  redis.call('ZADD', due, now + ARGV[1], id)
+  claimed[#claimed + 1] = id
+  claimed[#claimed + 1] = redis.call('HINCRBY', record, 'fence', 1)
+end
+
+local function needs_no_call(id)
+  local record = redis.call('HMGET', ARGV[2] .. id, 'status', 'deadline', 'cancel_requested_at')
+  return record[1] == 'submitting' or tonumber(record[2] or '') and tonumber(record[2]) <= now
+    or record[1] == 'queued' and (record[3] or '') ~= ''
+end
+
+-- A page of the lane a call: one call must not look through a hundred thousand.
+local function claim_what_needs_no_call(due, limit, claimed)
+  local page = 'page:' .. due
+  local start = tonumber(redis.call('HGET', KEYS[1], page) or 0)
+  local size = math.min(limit, tonumber(ARGV[6]))
+  local found = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', start, size)
+  for _, id in ipairs(found) do
+    if needs_no_call(id) then
+      claim(due, id, claimed)
+    end
+  end
+  local is_last = #found < size
+  redis.call('HSET', KEYS[1], page, is_last and 0 or start + size - #claimed / 2)
+end
+
 local breaker = redis.call('HMGET', KEYS[1], 'failures', 'probe_at')
 local is_open = tonumber(breaker[1] or 0) >= tonumber(ARGV[3])
-local probes = now >= tonumber(breaker[2] or 0) and 1 or 0
+local probe_at = tonumber(breaker[2] or 0)
+
+local function may_probe(kind)
+  if now < probe_at then
+    return false
+  end
+  -- A poll costs nothing: where one is due before long, no submission is risked.
+  return kind == 'poll'
+    or #redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now + ARGV[5], 'LIMIT', 0, 1) == 0
+end
+
+local function note_probe(kind)
+  local wait = tonumber(ARGV[4])
+  if kind == 'submission' then
+    local before = redis.call('HINCRBY', KEYS[1], 'submissions', 1) - 1
+    wait = math.min(wait * 2 ^ before, tonumber(ARGV[5]))
+  end
+  probe_at = now + wait
+  redis.call('HSET', KEYS[1], 'probe_at', probe_at)
+end
 
 local claims = {}
-for i = 1, #KEYS - 1 do
-  local due = KEYS[1 + i]
-  local limit = tonumber(ARGV[2 * i + 3])
-  local guarded = is_open and ARGV[2 * i + 4] == '1'
-  if guarded then
-    limit = math.min(limit, probes)
+for i = 1, #KEYS - 2 do
+  local due, claimed = KEYS[2 + i], {}
+  local limit, kind = tonumber(ARGV[2 * i + 5]), ARGV[2 * i + 6]
+  local is_guarded = is_open and kind ~= 'none'
+  if is_guarded and limit > 0 then
+    claim_what_needs_no_call(due, limit, claimed)
+    limit = may_probe(kind) and 1 or 0
   end
-  local claimed = {}
+  local before = #claimed
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit)) do
-    local record = ARGV[2] .. id
-    if redis.call('HEXISTS', record, 'fence') == 1 then
-      redis.call('ZADD', due, now + ARGV[1], id)
-      claimed[#claimed + 1] = id
-      claimed[#claimed + 1] = redis.call('HINCRBY', record, 'fence', 1)
-      if guarded then
-        -- One call at a time finds out whether RunComfy is back.
-        probes = 0
-        redis.call('HSET', KEYS[1], 'probe_at', now + ARGV[4])
-      end
-    else
-      -- The record is gone (it expired): nothing is left to do for it.
-      redis.call('ZREM', due, id)
-    end
+    claim(due, id, claimed)
+  end
+  if is_guarded and #claimed > before then
+    -- One call at a time finds out whether RunComfy is back.
+    note_probe(kind)
   end
   claims[i] = claimed
 end

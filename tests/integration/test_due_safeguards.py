@@ -1,4 +1,4 @@
-"""What keeps one bad record, a lost entry or an absent RunComfy from doing more harm."""
+"""What keeps one bad record or a lost entry from doing more harm."""
 
 import asyncio
 from datetime import timedelta
@@ -8,8 +8,6 @@ from redis.asyncio import Redis
 
 from generations.connection import key
 from generations.due import (
-    BREAKER_FAILURES,
-    PROBE_INTERVAL,
     Audited,
     DueIndex,
     due_key,
@@ -32,57 +30,7 @@ from tests.integration.claiming import (
     take_delivery,
 )
 
-AT_ONCE = timedelta()
 SOON = timedelta(seconds=60)
-
-
-async def claimed_now(due: DueIndex, lane: Lane) -> int:
-    return len(await due.claim({lane: 9}, lease=LONG))
-
-
-async def open_breaker(due: DueIndex) -> None:
-    await due.report(answered=False, failures=BREAKER_FAILURES)
-
-
-async def test_while_runcomfy_is_silent_one_call_at_a_time_is_let_through(
-    store: GenerationStore, due: DueIndex
-) -> None:
-    await accept_many(store, 4)
-    await due.report(answered=False, failures=BREAKER_FAILURES - 1)
-    assert len(await due.claim({Lane.SUBMISSIONS: 1}, lease=LONG)) == 1
-    await due.report(answered=False, failures=1)
-    probes = await asyncio.gather(*(claimed_now(due, Lane.SUBMISSIONS) for _ in range(8)))
-    assert sum(probes) == 1
-
-
-async def test_one_answer_lets_everything_through_again(
-    store: GenerationStore, due: DueIndex
-) -> None:
-    await accept_many(store, 3)
-    await open_breaker(due)
-    assert await claimed_now(due, Lane.SUBMISSIONS) == 1
-    assert await claimed_now(due, Lane.SUBMISSIONS) == 0
-    await due.report(answered=True, failures=3)
-    assert await claimed_now(due, Lane.SUBMISSIONS) == 2
-
-
-async def test_the_next_probe_comes_after_its_interval(
-    store: GenerationStore, due: DueIndex, store_redis: Redis
-) -> None:
-    await accept_many(store, 2)
-    await open_breaker(due)
-    before = await now_ms(store_redis)
-    await claimed_now(due, Lane.SUBMISSIONS)
-    probe_at = int(str(await store_redis.hget(key("breaker"), "probe_at")))
-    interval_ms = round(PROBE_INTERVAL.total_seconds() * 1000)
-    assert before + interval_ms <= probe_at <= await now_ms(store_redis) + interval_ms
-
-
-async def test_deliveries_do_not_wait_for_runcomfy(store: GenerationStore, due: DueIndex) -> None:
-    for _ in range(3):
-        await store.cancel(await accept(store, webhook=ENDPOINT))
-    await open_breaker(due)
-    assert await claimed_now(due, Lane.DELIVERIES) == 3
 
 
 @pytest.mark.parametrize(
