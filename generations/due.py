@@ -8,9 +8,10 @@ the outcome and the next due time in one step. The scripts in ``lua/`` document 
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import add
 from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis
@@ -39,6 +40,7 @@ from generations.moves import CHANNEL
 from generations.records import (
     Fields,
     dump_json,
+    from_ms,
     in_ms,
     read_delivery,
     read_generation,
@@ -48,6 +50,7 @@ from generations.records import (
 )
 from generations.steps import Lane, NewDelivery, Step
 
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 UNFINISHED: Final = key("unfinished")
 BREAKER: Final = key("breaker")
 #: How many ids one call of the audit's script looks at, so that it holds nobody up.
@@ -90,6 +93,8 @@ class Audited:
     looked_at: int = 0
     #: Records that were in no lane.
     put_back: int = 0
+    #: Entries that were due further ahead than anything may be.
+    pulled_back: int = 0
     #: Ids without a record.
     forgotten: int = 0
 
@@ -103,6 +108,9 @@ class Claim:
     fence: int
     #: Whose the record is; known once the claim is taken.
     origin: str = ""
+    #: When it was taken. On Redis's clock, as every instant on record: a worker's own may be
+    #: hours off, and says nothing about a deadline.
+    taken_at: datetime = NEVER
 
 
 class Unsettled(StrEnum):
@@ -187,14 +195,16 @@ class DueIndex:
         if not claims:
             return []
         fence = _new_fence()
-        found = await self._take(
+        now, found = await self._take(
             keys=[due_key(claims[0].lane), *(key(claim.id) for claim in claims)],
             args=[in_ms(lease), fence, *(v for claim in claims for v in (claim.id, claim.fence))],
         )
         taken: list[tuple[Claim, _R]] = []
         for claim, flat in zip(claims, found, strict=True):
             fields = _fields(flat)
-            mine = replace(claim, fence=fence, origin=fields.get("origin", ""))
+            mine = replace(
+                claim, fence=fence, origin=fields.get("origin", ""), taken_at=from_ms(now)
+            )
             if int(fields.get("takes") or 0) > POISON_TAKES:
                 await self._set_aside(mine, fields)
             elif fields:
@@ -311,23 +321,29 @@ class DueIndex:
             await self._redis.hincrby(BREAKER, "failures", failures)
 
     @reaching_store
-    async def audit(self, *, submitting: timedelta) -> Audited:
+    async def audit(self, *, submitting: timedelta, longest: Mapping[Lane, timedelta]) -> Audited:
         """Put every unfinished record that is in no lane back into its lane.
 
         Args:
             submitting: how long to leave alone what may be being submitted right now.
+            longest: how far ahead the entries of each lane may be due. What is beyond that is
+                due now: Redis's clock was set back since.
         """
         cursor, total = "0", Audited()
         while True:
-            cursor, looked_at, put_back, forgotten = await self._audit(
+            cursor, *counts = await self._audit(
                 keys=[UNFINISHED, *(due_key(lane) for lane in Lane)],
-                args=[cursor, AUDIT_PAGE, PREFIX, DELIVERY, in_ms(submitting), *IN_FLIGHT],
+                args=[
+                    cursor,
+                    AUDIT_PAGE,
+                    PREFIX,
+                    DELIVERY,
+                    in_ms(submitting),
+                    *(in_ms(longest[lane]) for lane in Lane),
+                    *IN_FLIGHT,
+                ],
             )
-            total = Audited(
-                total.looked_at + looked_at,
-                total.put_back + put_back,
-                total.forgotten + forgotten,
-            )
+            total = Audited(*map(add, astuple(total), counts))
             if cursor == "0":
                 break
         for origin in await self._redis.smembers(ORIGINS):
@@ -350,7 +366,13 @@ class DueIndex:
     @reaching_store
     async def is_my_turn(self, name: str, *, interval: timedelta) -> bool:
         """Whether nobody did the named thing within the interval; if so, it counts as done."""
-        return bool(await self._redis.set(key(f"turn:{name}"), "1", nx=True, px=in_ms(interval)))
+        turn = key(f"turn:{name}")
+        if await self._redis.set(turn, "1", nx=True, px=in_ms(interval)):
+            return True
+        if await self._redis.pttl(turn) > in_ms(interval):
+            # Redis's clock was set back since: the next who asks is not kept waiting for it.
+            await self._redis.delete(turn)
+        return False
 
     @reaching_store
     async def places_in_line(self, generations: Sequence[Generation]) -> list[int]:

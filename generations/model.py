@@ -141,8 +141,9 @@ class Generation:
     submissions: int = 0
     #: Failures in a row; any answer sets it back to 0. Never mixed with polls.
     failures: int = 0
-    #: Answers in a row that said RunComfy does not know it.
+    #: Answers in a row that said RunComfy does not know it, and the instant of the first.
     misses: int = 0
+    missing_since: datetime | None = None
     output: Any = None
     error: GenerationError | None = None
     #: The ends from which an operator reopened it, the oldest first.

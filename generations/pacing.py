@@ -36,6 +36,12 @@ def decide_backoff(*, failures: int, retry_after: timedelta | None, draw: float)
     return max(_jittered(wait, draw), asked)
 
 
+def longest_gap(schedule: Sequence[timedelta]) -> timedelta:
+    """The longest that :func:`decide_next_attempt` may wait."""
+    gaps = [_jittered(wait, 1) for wait in schedule]
+    return max([LONGEST_ASKED_BY_ENDPOINT, *gaps])
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptAgain:
     """Try the delivery again after this long."""

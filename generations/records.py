@@ -68,6 +68,7 @@ WRITERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "output": dump_json,
     "error": _dump_error,
     "input": dump_json,
+    "missing_since": lambda at: str(to_ms(at)),
     "past_ends": lambda ends: dump_json([asdict(end) for end in ends]),
 }
 
@@ -130,6 +131,7 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         submissions=int(fields.get("submissions") or 0),
         failures=int(fields.get("failures") or 0),
         misses=int(fields.get("misses") or 0),
+        missing_since=_read(fields, "missing_since", from_ms),
         output=_read(fields, "output", json.loads),
         error=_read(fields, "error", read_error),
         past_ends=_read(fields, "past_ends", _read_past_ends) or (),

@@ -166,6 +166,7 @@ class GenerationStore:
             "runcomfy_request_id": runcomfy_request_id,
             "failures": "0",
             "misses": "0",
+            "missing_since": None,
             "set_aside": None,
         }
         return await self._reopen(generation, Status.IN_QUEUE, Lane.POLLS, facts)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from generations.due import Claim
 from generations.errors import AddressNotAllowed, EndpointUnavailable, GenerationNotFound
@@ -39,7 +39,7 @@ async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> st
         return await settle(claim, Step(due=None, to=DeliveryStatus.EXHAUSTED), clients)
     if is_pointless(delivery, generation):
         return await settle(claim, Step(due=None, to=DeliveryStatus.SUPERSEDED), clients)
-    attempted = await _attempt(delivery, generation, clients)
+    attempted = await _attempt(delivery, generation, clients, at=claim.taken_at)
     step = decide_delivery(
         attempted,
         schedule=clients.settings.delivery_schedule,
@@ -72,10 +72,12 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
     return Step(due=None, to=DeliveryStatus.EXHAUSTED, attempt=attempted.attempt)
 
 
-async def _attempt(delivery: Delivery, generation: Generation, clients: Clients) -> Attempted:
+async def _attempt(
+    delivery: Delivery, generation: Generation, clients: Clients, *, at: datetime
+) -> Attempted:
     origin = await clients.origins.find(delivery.origin)
     body = dump_json(event_body(generation, delivery.sequence)).encode()
-    at, began = datetime.now(UTC), time.monotonic()
+    began = time.monotonic()
     headers = {
         "content-type": "application/json",
         "user-agent": "darkroom",

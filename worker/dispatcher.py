@@ -146,9 +146,17 @@ async def audit_in_turn(clients: Clients) -> None:
     """Compare records with the due index, unless another worker just did."""
     if not await clients.due.is_my_turn("audit", interval=AUDIT_INTERVAL):
         return
-    found = await clients.due.audit(submitting=clients.leases.lease(Lane.SUBMISSIONS))
-    if found.put_back or found.forgotten:
-        log.error("audit.mended", put_back=found.put_back, forgotten=found.forgotten)
+    found = await clients.due.audit(
+        submitting=clients.leases.lease(Lane.SUBMISSIONS),
+        longest=clients.leases.longest_waits(clients.settings.delivery_schedule),
+    )
+    if found.put_back or found.pulled_back or found.forgotten:
+        log.error(
+            "audit.mended",
+            put_back=found.put_back,
+            pulled_back=found.pulled_back,
+            forgotten=found.forgotten,
+        )
 
 
 def chunked(claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:

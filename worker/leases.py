@@ -1,9 +1,12 @@
 """How long claims hold: each lease outlives what it covers, by a margin for the settle."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from generations.due import PARKED
+from generations.pacing import LONGEST_ASKED_BY_RUNCOMFY, longest_gap
 from generations.settings import WorkerSettings
 from generations.steps import Lane
 
@@ -41,3 +44,12 @@ class Leases:
     def lease(self, lane: Lane) -> timedelta:
         """How long a claim of a lane holds once a task has taken it."""
         return self.budgets[lane] + MARGIN
+
+    def longest_waits(self, schedule: Sequence[timedelta]) -> dict[Lane, timedelta]:
+        """How far ahead anything in a lane may be due; ``schedule`` is that of deliveries."""
+        waits = {
+            Lane.SUBMISSIONS: max(LONGEST_ASKED_BY_RUNCOMFY, PARKED),
+            Lane.POLLS: LONGEST_ASKED_BY_RUNCOMFY,
+            Lane.DELIVERIES: longest_gap(schedule),
+        }
+        return {lane: max(wait, self.lease(lane), IN_QUEUE) for lane, wait in waits.items()}

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from generations.due import Claim
@@ -18,14 +18,16 @@ from worker.runcomfy.protocol import NotThere, Observation
 
 log = logger(__name__)
 
-#: So many answers in a row that RunComfy does not know the request are believed.
+#: That RunComfy does not know a request is believed when it has said so this often, and for so
+#: long: a deploy on its side, or a replica that lags, must not fail what is paid for.
 MISSES: Final = 5
-ANSWERED: Final = {"failures": 0, "misses": 0}
+BELIEVED_AFTER: Final = timedelta(minutes=10)
+ANSWERED: Final = {"failures": 0, "misses": 0, "missing_since": None}
 
 
 async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> str:
     """Look at one generation that was claimed; the word for what came of it."""
-    if datetime.now(UTC) >= generation.deadline:
+    if claim.taken_at >= generation.deadline:
         step = fail(
             generation,
             ErrorCode.DEADLINE_EXCEEDED,
@@ -34,7 +36,7 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         await settle(claim, step, clients)
         return UNASKED
     try:
-        step = await clients.calls.make(_look_in_time(generation, clients))
+        step = await clients.calls.make(_look_in_time(generation, clients, now=claim.taken_at))
     except RunComfyUnavailable as exc:
         log.warning("poll.unanswered", reason=exc.code)
         await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)
@@ -42,16 +44,16 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
     return await settle(claim, step, clients)
 
 
-async def _look_in_time(generation: Generation, clients: Clients) -> Step:
+async def _look_in_time(generation: Generation, clients: Clients, *, now: datetime) -> Step:
     # Several calls, each with its own limit, must not outlast the lease.
     try:
         async with asyncio.timeout(clients.settings.poll_timeout.total_seconds()):
-            return await _look(generation, clients)
+            return await _look(generation, clients, now=now)
     except TimeoutError as exc:
         raise RunComfyUnavailable("RunComfy did not answer in time.") from exc
 
 
-async def _look(generation: Generation, clients: Clients) -> Step:
+async def _look(generation: Generation, clients: Clients, *, now: datetime) -> Step:
     # A generation in this lane was submitted, so RunComfy's id is on its record.
     request_id = generation.runcomfy_request_id or ""
     if generation.is_cancel_pending:
@@ -59,7 +61,7 @@ async def _look(generation: Generation, clients: Clients) -> Step:
         if outcome is not None:
             return decide_cancel(generation, outcome)
     seen = await clients.runcomfy.look(request_id)
-    return decide_poll(generation, seen, draw=clients.draw())
+    return decide_poll(generation, seen, now=now, draw=clients.draw())
 
 
 async def _ask_to_cancel(request_id: str, clients: Clients) -> str | None:
@@ -83,10 +85,12 @@ def decide_cancel(generation: Generation, outcome: str) -> Step:
     return Step(due=Due(Lane.POLLS), set={"cancel_outcome": outcome, **ANSWERED})
 
 
-def decide_poll(generation: Generation, seen: Observation | NotThere, *, draw: float) -> Step:
+def decide_poll(
+    generation: Generation, seen: Observation | NotThere, *, now: datetime, draw: float
+) -> Step:
     """What a poll's answer means for the generation."""
     if isinstance(seen, NotThere):
-        return _missed(generation, draw=draw)
+        return _missed(generation, now=now, draw=draw)
     return replace(_observed(generation, seen, draw=draw), add={"polls": 1})
 
 
@@ -130,9 +134,9 @@ def _still_running(generation: Generation, seen: Observation, *, draw: float) ->
     )
 
 
-def _missed(generation: Generation, *, draw: float) -> Step:
-    misses = generation.misses + 1
-    if misses >= MISSES:
+def _missed(generation: Generation, *, now: datetime, draw: float) -> Step:
+    misses, since = generation.misses + 1, generation.missing_since or now
+    if misses >= MISSES and now - since >= BELIEVED_AFTER:
         return fail(
             generation,
             ErrorCode.RESULT_UNAVAILABLE,
@@ -142,6 +146,6 @@ def _missed(generation: Generation, *, draw: float) -> Step:
     return Step(
         due=Due(Lane.POLLS, wait),
         add={"misses": 1},
-        set={"failures": 0},
+        set={"failures": 0, "missing_since": since},
         cancel_known=generation.is_cancel_pending,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from generations.due import Claim, Unsettled
@@ -37,7 +37,7 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
     """Submit one generation that was claimed; the word for what came of it."""
     clients.calls.check()
     try:
-        step = await _instead_of_submitting(generation, clients)
+        step = await _instead_of_submitting(claim, generation, clients)
     except SubmissionUncertain as exc:
         await _settle_uncertain(claim, generation, exc, clients)
         return UNASKED
@@ -70,9 +70,11 @@ async def _settle_uncertain(
     await settle(claim, step, clients)
 
 
-async def _instead_of_submitting(generation: Generation, clients: Clients) -> Step | None:
+async def _instead_of_submitting(
+    claim: Claim, generation: Generation, clients: Clients
+) -> Step | None:
     """What is to be written before, or without, a submission; None where it is its turn."""
-    step = decide_without_submitting(generation, now=datetime.now(UTC))
+    step = decide_without_submitting(generation, now=claim.taken_at)
     return step or await preflight_once(generation, clients)
 
 

@@ -3,7 +3,8 @@
 -- KEYS[1] due:{lane}   KEYS[1 + i] the records
 -- ARGV[1] ms of the new lease   ARGV[2] the fence that this step leaves behind
 -- ARGV[2i + 1], ARGV[2i + 2] id and fence of KEYS[1 + i]
--- Returns, per record, its fields (flat), or an empty list where the claim is lost.
+-- Returns {now, records}: this instant (ms), which alone may be compared with those on record,
+-- and per record its fields (flat), or an empty list where the claim is lost.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local records = {}
@@ -22,4 +23,4 @@ for i = 2, #KEYS do
     records[i - 1] = {}
   end
 end
-return records
+return {now, records}

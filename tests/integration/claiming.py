@@ -16,6 +16,8 @@ from tests.waiting import eventually
 
 LONG: Final = timedelta(minutes=5)
 SHORT: Final = timedelta(milliseconds=40)
+#: How far ahead anything may be due.
+FAR: Final = dict.fromkeys(Lane, timedelta(hours=1))
 
 #: The usual way of a generation, each step due at once.
 INTENDED: Final = Step(to=Status.SUBMITTING, due=Due(Lane.SUBMISSIONS), add={"submissions": 1})

@@ -105,7 +105,7 @@ class Engine(Known):
     async def take_again(self, held: Held) -> None:
         """The answer to a take was lost, so the very same is asked for again."""
         claim = held.claim
-        (found,) = await self._take_script(
+        _, (found,) = await self._take_script(
             keys=[due_key(claim.lane), key(claim.id)],
             args=[60_000, claim.fence, claim.id, held.taken_by],
         )

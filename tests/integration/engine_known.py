@@ -25,6 +25,8 @@ from tests.integration.engine_world import (
 )
 
 HOUR: Final = timedelta(hours=1)
+#: How far ahead anything may be due: more than it is ever put here, less than a jump.
+FAR: Final = timedelta(minutes=90)
 KEEP: Final = timedelta(days=7)
 
 

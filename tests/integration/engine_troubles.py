@@ -1,6 +1,7 @@
 """What happens to the engine beside its work: cancels, operators, faults, and the way out."""
 
 import json
+from datetime import timedelta
 from itertools import count
 from math import inf
 
@@ -12,11 +13,12 @@ from generations.limits import Limits
 from generations.steps import Lane
 from generations.store import CancelAnswer
 from tests.integration.engine import ORIGIN, Engine
-from tests.integration.engine_known import HOUR
+from tests.integration.engine_known import FAR, HOUR
 from tests.integration.engine_work import Answer, Held
 from tests.integration.engine_world import FINISHED, INDEXES, LANE_OF, World
 
 HOUR_MS = 3_600_000
+MS = timedelta(milliseconds=1)
 STRANGER = "gen_00000000000000000000STRANG"
 #: Rounds of work that are enough for anything.
 ROUNDS = 12
@@ -99,25 +101,39 @@ class TroubledEngine(Engine):
         self._lost.add(record_id)
 
     async def audit(self) -> None:
-        """Everything that fell out is put back, and nothing else changes."""
+        """What fell out is put back, what is too far ahead is due, and nothing else changes."""
         unfinished = self.world.values.get(UNFINISHED, set())
         missing = [i for i in unfinished if not self.world.lanes_of(i)]
-        found = await self._due.audit(submitting=HOUR)
-        assert found == Audited(looked_at=len(unfinished), put_back=len(missing))
+        ahead = self._ahead()
+        found = await self._due.audit(submitting=HOUR, longest=dict.fromkeys(Lane, FAR))
+        assert found == Audited(len(unfinished), len(missing), len(ahead))
         self._lost.clear()
         world = await World.read(self._redis)
         for lane in Lane:
             before, after = self.world.lane(lane), world.lane(lane)
             # What waits for room may be told of it once more.
-            moved = {*missing, *self.world.values.get(key("parked:studio"), ())}
+            moved = {*missing, *ahead, *self.world.values.get(key("parked:studio"), ())}
             assert {i: at for i, at in after.items() if i not in moved} == {
                 i: at for i, at in before.items() if i not in moved
             }
-        for record_id in missing:
+        for record_id in (*missing, *ahead):
             status = world.record(record_id)["status"]
             is_due = world.lane(LANE_OF[status])[record_id] <= world.now
             # What may be being submitted right now is left alone for its time.
             assert is_due == (status != "submitting")
+
+    def _ahead(self) -> list[str]:
+        """What is due further ahead than anything may be."""
+        far = self.world.now + FAR // MS
+        return [i for lane in Lane for i, at in self.world.lane(lane).items() if at > far]
+
+    async def set_back(self) -> None:
+        """Redis's clock is set back by weeks, and nothing waits until it is there again."""
+        await self.jump(-500)
+        await self.check()
+        await self.audit()
+        await self.check()
+        assert self._ahead() == []
 
     async def begin(self, most: int | None) -> None:
         """The one origin comes to be, with its limit."""
@@ -162,8 +178,11 @@ class TroubledEngine(Engine):
         entries = [(lane, i) for lane in Lane for i in sorted(self.world.lane(lane), key=self._age)]
         return entries[index % len(entries)]
 
-    async def drain(self) -> None:
+    async def drain(self, *, is_set_back: bool) -> None:
         """Whatever was done to it: once the world is kind, everything ends and is told."""
+        if is_set_back:
+            await self.set_back()
+            await self._work_off()
         for done in count():
             assert done < ROUNDS, "work that does not end"
             await self.jump(2)
@@ -172,11 +191,14 @@ class TroubledEngine(Engine):
             await self.check()
             if UNFINISHED not in self.world.values:
                 break
-            for held in await self.pick_up():
-                await self._finish(held)
+            await self._work_off()
         told = self.world.records(DELIVERY).values()
         assert all(d["status"] in {"delivered", "exhausted", "superseded"} for d in told)
         assert all(self._is_taken_back(d) for d in told if d["status"] == "superseded")
+
+    async def _work_off(self) -> None:
+        for held in await self.pick_up():
+            await self._finish(held)
 
     async def _finish(self, held: Held | None) -> None:
         while held is not None:

@@ -105,14 +105,14 @@ def _looked(generation: Generation, answer: Answer) -> Step:
     if generation.is_cancel_pending and answer in {Answer.GOOD, Answer.BAD}:
         return decide_cancel(generation, "cancelled" if answer is Answer.GOOD else "too_late")
     if answer is Answer.STRANGE:
-        return decide_poll(generation, NotThere(), draw=0.5)
+        return decide_poll(generation, NotThere(), now=NOW, draw=0.5)
     seen = {
         Answer.GOOD: Status.SUCCEEDED,
         Answer.WAIT: Status.IN_PROGRESS,
         Answer.BAD: Status.FAILED,
         Answer.STOPPED: Status.CANCELLED,
     }
-    return decide_poll(generation, Observation(seen[answer]), draw=0.5)
+    return decide_poll(generation, Observation(seen[answer]), now=NOW, draw=0.5)
 
 
 def _attempted(delivery: Delivery, answer: Answer, generation: Generation) -> Step:

@@ -177,7 +177,8 @@ async def test_what_needs_no_call_ends_without_waiting_for_probes(
     waiting = {g.id for g in await accept_many(store, 2 * UNCALLED_PAGE)}
     late = {(await accept(store, deadline=timedelta(milliseconds=1))).id for _ in range(30)}
     await open_breaker(due)
-    await store_redis.hset(BREAKER, "probe_at", await now_ms(store_redis) + 600_000)
+    longest_ms = LONGEST_PROBE_INTERVAL // timedelta(milliseconds=1)
+    await store_redis.hset(BREAKER, "probe_at", await now_ms(store_redis) + longest_ms)
 
     found: set[str] = set()
 
@@ -242,3 +243,13 @@ async def test_an_abandoned_submission_tells_nothing_about_runcomfy(
     assert found.error is not None
     assert found.error.code is ErrorCode.SUBMISSION_UNCERTAIN
     assert await store_redis.exists(BREAKER) == 0
+
+
+async def test_probes_go_on_when_the_clock_is_set_back(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    await accept_many(store, 2)
+    await open_breaker(due)
+    assert await claimed_now(due, Lane.SUBMISSIONS) == 1
+    await store_redis.hincrby(BREAKER, "probe_at", 86_400_000)
+    assert await claimed_now(due, Lane.SUBMISSIONS) == 1

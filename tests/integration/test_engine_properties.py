@@ -32,7 +32,7 @@ STEPS: Final = st.lists(
 )
 
 
-async def played(url: str, most: int | None, steps: Sequence[Step]) -> None:
+async def played(url: str, most: int | None, steps: Sequence[Step], *, is_set_back: bool) -> None:
     """All steps in an empty database, every promise checked after each, and then the way out."""
     redis = connect(url, max_connections=1)
     try:
@@ -41,14 +41,14 @@ async def played(url: str, most: int | None, steps: Sequence[Step]) -> None:
         await play.engine.begin(most)
         for step in steps:
             await play.act(step)
-        await play.engine.drain()
+        await play.engine.drain(is_set_back=is_set_back)
     finally:
         await redis.aclose()
 
 
 @settings(max_examples=40, deadline=None, database=None, derandomize=True)
-@given(most=st.sampled_from([None, 1, 1, 2]), steps=STEPS)
+@given(most=st.sampled_from([None, 1, 1, 2]), steps=STEPS, is_set_back=st.booleans())
 def test_whatever_happens_nothing_is_lost_paid_twice_or_told_twice(
-    valkey_server: RedisServer, most: int | None, steps: list[Step]
+    valkey_server: RedisServer, most: int | None, steps: list[Step], is_set_back: bool
 ) -> None:
-    asyncio.run(played(valkey_server.url(DATABASE), most, steps))
+    asyncio.run(played(valkey_server.url(DATABASE), most, steps, is_set_back=is_set_back))

@@ -16,6 +16,7 @@ from generations.origins import OriginStore
 from generations.steps import Due, Lane, Step
 from generations.store import CancelAnswer, GenerationStore
 from tests.integration.claiming import (
+    FAR,
     LONG,
     SUBMITTED,
     SUCCEEDED,
@@ -234,7 +235,7 @@ async def test_after_every_index_was_lost_all_still_come_to_their_turn(
     holder, waiting = await first_of_two(store, due)
     indexes = [key(f"{name}:studio") for name in ("unfinished", "in_flight", "parked")]
     await store_redis.delete(*indexes, *map(due_key, Lane))
-    await due.audit(submitting=LONG)
+    await due.audit(submitting=LONG, longest=FAR)
     assert (await work_on_all_that_is_due(due))[waiting.id] is Unsettled.PARKED
     await end(due, holder)
     assert isinstance((await work_on_all_that_is_due(due))[waiting.id], Claim)
@@ -246,6 +247,6 @@ async def test_room_that_is_taken_up_by_what_is_gone_is_given_back_by_the_audit(
     await store_redis.sadd(key("in_flight:studio"), "gen_of_another_time")
     await accept(store)
     assert Unsettled.PARKED in (await work_on_all_that_is_due(due)).values()
-    await due.audit(submitting=LONG)
+    await due.audit(submitting=LONG, longest=FAR)
     (outcome,) = (await work_on_all_that_is_due(due)).values()
     assert isinstance(outcome, Claim)

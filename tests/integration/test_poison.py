@@ -14,6 +14,7 @@ from generations.steps import Due, Lane, Step
 from generations.store import GenerationStore
 from tests.builders import ENDPOINT
 from tests.integration.claiming import (
+    FAR,
     LONG,
     SUCCEEDED,
     accept,
@@ -131,7 +132,7 @@ async def test_a_delivery_that_brings_its_workers_down_is_given_up_and_its_gener
     (delivery,) = await store.find_deliveries(found)
     assert delivery.status is DeliveryStatus.EXHAUSTED
     assert (found.status, found.is_set_aside) == (Status.CANCELLED, False)
-    assert await due.audit(submitting=LONG) == Audited()
+    assert await due.audit(submitting=LONG, longest=FAR) == Audited()
 
 
 async def test_a_settle_in_between_shows_that_a_record_is_sound(

@@ -3,6 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -95,6 +97,38 @@ async def polled(clients: Clients, *, cancel: bool) -> Generation:
     held, found = await hold(clients.due, Lane.POLLS)
     await poll_once(held, found, clients)
     return await store.find(generation.id)
+
+
+async def test_a_page_in_front_of_runcomfy_is_no_word_of_its_own(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer({"status": ("404 Not Found", {"message": "no healthy upstream"})})
+    found = await polled(clients, cancel=False)
+    assert (found.failures, found.misses) == (1, 0)
+    assert found.status is Status.IN_QUEUE
+
+
+async def test_that_runcomfy_does_not_know_it_is_noted_with_its_instant(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer({"status": ("404 Not Found", {"error_code": 404001})})
+    found = await polled(clients, cancel=False)
+    assert (found.failures, found.misses) == (0, 1)
+    assert found.missing_since is not None
+    assert found.created_at <= found.missing_since <= found.created_at + LONG
+
+
+async def test_a_worker_whose_clock_is_ahead_ends_nothing_before_its_time(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer(WAITING)
+    generation = await accept(clients.store, deadline=timedelta(milliseconds=1))
+    await bring_to(clients.due, Status.IN_QUEUE)
+    held, found = await hold(clients.due, Lane.POLLS)
+    assert held.taken_at > found.deadline
+    # On Redis's clock the deadline has not come; on this machine's it has.
+    await poll_once(replace(held, taken_at=found.created_at), found, clients)
+    assert (await clients.store.find(generation.id)).status is Status.IN_QUEUE
 
 
 async def nothing_is_due(clients: Clients) -> bool:

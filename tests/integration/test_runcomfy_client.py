@@ -242,7 +242,7 @@ async def test_a_look_at_what_stopped_running_asks_for_result_and_cost(
 async def test_a_request_that_is_not_known_is_not_there(
     raw: RawServer, client: RunComfyClient
 ) -> None:
-    raw.begin(responding(b"<html>", status="404 Not Found"))
+    raw.begin(responding(b'{"error_code": 404001}', status="404 Not Found"))
     assert await client.look("rc-1") == NotThere()
     assert await client.cancel("rc-1") == "not_cancellable"
 

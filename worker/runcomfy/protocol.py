@@ -186,7 +186,7 @@ def body_of(answer: Answer) -> dict[str, Any] | NotThere:
     """
     body = _json_object(answer.body)
     code = _error_code(answer, body)
-    if answer.status_code == 404 or code == UNKNOWN_REQUEST:
+    if code == UNKNOWN_REQUEST or _is_own_404(answer, body):
         return NotThere()
     if answer.status_code == 429:
         raise RunComfyThrottled(retry_after=retry_after(answer))
@@ -198,6 +198,11 @@ def body_of(answer: Answer) -> dict[str, Any] | NotThere:
             f"RunComfy answered {answer.status_code}: {_message(answer, body)}", retry_after=asked
         )
     return body
+
+
+def _is_own_404(answer: Answer, body: Mapping[str, Any]) -> bool:
+    """Whether RunComfy itself says 404: whatever is before it has pages and words of its own."""
+    return answer.status_code == 404 and isinstance(body.get("error_message"), str)
 
 
 def _word(body: Mapping[str, Any]) -> Status | None:

@@ -113,6 +113,7 @@ def test_none_is_an_empty_string_and_reads_as_none() -> None:
         ("submissions", 1),
         ("failures", 3),
         ("misses", 2),
+        ("missing_since", NOW),
         ("runcomfy_request_id", "0d5c1b1e-7f0e-4b9a-8f56-0a9fd8d5c8a1"),
         ("cancel_outcome", "not_cancellable"),
         ("error", GenerationError(ErrorCode.REJECTED, 'duration: "3" is too short\n')),

@@ -1,6 +1,6 @@
 """What follows a poll."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from generations.lifecycle import Status
 from generations.model import ErrorCode, GenerationError
 from generations.steps import Due, Lane, NewDelivery, Step
 from tests.builders import ENDPOINT, NOW, a_generation
-from worker.polling import MISSES, decide_cancel, decide_poll, look_later
+from worker.polling import BELIEVED_AFTER, MISSES, decide_cancel, decide_poll, look_later
 from worker.runcomfy.protocol import NotThere, Observation
 
 SECOND = timedelta(seconds=1)
@@ -21,14 +21,14 @@ OUTPUT = {"video": "https://files.runcomfy.net/a.mp4"}
 
 
 def polled(status: Status, seen: Observation | NotThere, **fields: Any) -> Step:
-    return decide_poll(a_generation(status=status, **fields), seen, draw=MIDDLE)
+    return decide_poll(a_generation(status=status, **fields), seen, now=NOW, draw=MIDDLE)
 
 
 def test_what_waits_is_polled_again() -> None:
     step = polled(Status.IN_QUEUE, Observation(Status.IN_QUEUE, queue_position=3))
     assert step.to is None
     assert step.due == Due(Lane.POLLS, 1.25 * SECOND)
-    assert step.set == {"queue_position": 3, "failures": 0, "misses": 0}
+    assert step.set == {"queue_position": 3, "failures": 0, "misses": 0, "missing_since": None}
     assert step.add == {"polls": 1}
     assert step.tell is None
 
@@ -111,8 +111,30 @@ def test_a_request_that_runcomfy_does_not_know_is_asked_for_some_more() -> None:
     assert waits == [SECOND, 2 * SECOND, 4 * SECOND, 8 * SECOND]
 
 
+def test_the_first_miss_is_remembered() -> None:
+    first = polled(Status.IN_QUEUE, NotThere())
+    assert first.set["missing_since"] == NOW
+    later = polled(Status.IN_QUEUE, NotThere(), misses=1, missing_since=NOW - SECOND)
+    assert later.set["missing_since"] == NOW - SECOND
+
+
+@pytest.mark.parametrize(
+    ("misses", "since"),
+    [
+        (MISSES - 2, NOW - 2 * BELIEVED_AFTER),
+        (100, NOW - BELIEVED_AFTER + SECOND),
+    ],
+    ids=["seldom", "shortly"],
+)
+def test_what_runcomfy_said_seldom_or_shortly_is_not_believed(misses: int, since: datetime) -> None:
+    step = polled(Status.IN_PROGRESS, NotThere(), misses=misses, missing_since=since)
+    assert step.to is None
+    assert step.due is not None
+
+
 def test_in_the_end_runcomfy_is_believed_not_to_know_it() -> None:
-    step = polled(Status.IN_PROGRESS, NotThere(), misses=MISSES - 1)
+    since = NOW - BELIEVED_AFTER
+    step = polled(Status.IN_PROGRESS, NotThere(), misses=MISSES - 1, missing_since=since)
     assert step.to is Status.FAILED
     assert step.set["error"].code is ErrorCode.RESULT_UNAVAILABLE
 
@@ -120,6 +142,7 @@ def test_in_the_end_runcomfy_is_believed_not_to_know_it() -> None:
 def test_any_answer_ends_the_counting_of_misses_and_failures() -> None:
     step = polled(Status.IN_QUEUE, Observation(Status.IN_QUEUE), misses=4, failures=9)
     assert (step.set["misses"], step.set["failures"]) == (0, 0)
+    assert step.set["missing_since"] is None
 
 
 @pytest.mark.parametrize(("failures", "seconds"), [(0, 1), (3, 8), (50, 30)])
@@ -159,8 +182,8 @@ def test_a_cancel_that_did_not_is_kept_as_it_was_said_and_polling_goes_on(outcom
 def test_a_cancel_that_waits_for_a_word_does_not_hurry_the_next_look() -> None:
     wants_cancel = a_generation(status=Status.IN_QUEUE, cancel_requested_at=NOW)
     unanswered = look_later(wants_cancel, RunComfyUnavailable(), draw=MIDDLE)
-    still_running = decide_poll(wants_cancel, Observation(Status.IN_QUEUE), draw=MIDDLE)
-    missed = decide_poll(wants_cancel, NotThere(), draw=MIDDLE)
+    still_running = decide_poll(wants_cancel, Observation(Status.IN_QUEUE), now=NOW, draw=MIDDLE)
+    missed = decide_poll(wants_cancel, NotThere(), now=NOW, draw=MIDDLE)
     assert all(step.cancel_known for step in (unanswered, still_running, missed))
 
 

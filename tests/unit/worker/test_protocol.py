@@ -1,5 +1,6 @@
 """RunComfy's words and rules, as the reference has them (sections 1.3 to 1.8)."""
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -230,9 +231,8 @@ def test_an_error_code_beside_an_end_belongs_to_the_generation(word: str) -> Non
 @pytest.mark.parametrize(
     "answer",
     [
-        an_answer(404),
-        an_answer(404, HTML),
         an_answer(404, {"error_code": 404001, "error_message": "expired"}),
+        an_answer(404, {"error_message": "expired"}),
         an_answer(400, {"error_code": 404001}),
         an_answer(200, {"error_code": 404001}),
         an_answer(200, {"error_code": "404001"}),
@@ -241,6 +241,27 @@ def test_an_error_code_beside_an_end_belongs_to_the_generation(word: str) -> Non
 )
 def test_an_unknown_or_expired_request_is_not_there(read: Any, answer: Answer) -> None:
     assert read(answer) == NotThere()
+
+
+@pytest.mark.parametrize("read", [read_status, read_result, read_cancel])
+@pytest.mark.parametrize(
+    "said",
+    [b"", HTML, b"no healthy upstream", b"[]"]
+    + [
+        json.dumps(said).encode()
+        for said in (
+            {"message": "no Route matched with those values"},
+            {"detail": "Not Found"},
+            {"status": 404, "error": "Not Found", "path": "/"},
+            {"code": 404, "message": "Not Found"},
+        )
+    ],
+)
+def test_a_404_of_whatever_is_before_runcomfy_says_nothing_of_a_request(
+    read: Any, said: bytes
+) -> None:
+    with pytest.raises(RunComfyUnavailable):
+        read(an_answer(404, said))
 
 
 @pytest.mark.parametrize("read", [read_status, read_result, read_cancel])
@@ -287,7 +308,7 @@ def test_a_cancel_is_believed_by_its_outcome(
     assert read_cancel(an_answer(status_code, body)) == word
 
 
-@pytest.mark.parametrize("status_code", [400, 404, 405, 409, 410, 422])
+@pytest.mark.parametrize("status_code", [400, 405, 409, 410, 422])
 @pytest.mark.parametrize("body", [b"", HTML, b'{"error_message": "already running"}'])
 def test_a_refused_cancel_is_an_answer(status_code: int, body: bytes) -> None:
     assert read_cancel(Answer(status_code, {}, body)) == "not_cancellable"
