@@ -135,6 +135,10 @@ class DeliveryBody(Answer):
     endpoint: str = Field(description="The URL that is told.")
     status: DeliveryStatus = Field(description="Where the delivery is now.")
     attempts: list[AttemptBody] = Field(description="The oldest first.")
+    is_set_aside: bool = Field(
+        serialization_alias="set_aside",
+        description="Whether it was given up because of a fault of Darkroom's own.",
+    )
 
 
 class CancelBody(Answer):

@@ -215,7 +215,7 @@ class DueIndex:
         # Read no more of the record than is needed: reading it may be what breaks.
         log.error("record.set_aside", id=claim.id)
         if claim.lane is Lane.DELIVERIES:
-            await self.settle(claim, Step(to=DeliveryStatus.EXHAUSTED, due=None))
+            await self._set_delivery_aside(claim, fields)
             return
         endpoint, origin = fields.get("webhook"), fields.get("origin")
         error = GenerationError(ErrorCode.INTERNAL, SET_ASIDE)
@@ -226,6 +226,14 @@ class DueIndex:
             tell=NewDelivery(endpoint, Status.FAILED, origin) if endpoint and origin else None,
         )
         await self.settle(claim, step)
+
+    async def _set_delivery_aside(self, claim: Claim, fields: Fields) -> None:
+        aside = {"set_aside": "1"}
+        if generation_id := fields.get("generation_id"):
+            # First of all, so that a death in between leaves the delivery to be set aside again.
+            mark = Step(due=None, set=aside)
+            await self.apply(generation_id, claim.lane, mark, {}, origin=claim.origin)
+        await self.settle(claim, Step(to=DeliveryStatus.EXHAUSTED, due=None, set=aside))
 
     async def settle(self, claim: Claim, step: Step, *, is_patient: bool = False) -> Claim | None:
         """Write a step's outcome; the claim to go on with, or None where it was lost.

@@ -155,7 +155,8 @@ class Generation:
     cancel_requested_at: datetime | None = None
     #: RunComfy's word on the cancel, once it gave one.
     cancel_outcome: str | None = None
-    #: Whether it failed because working on it brought workers down again and again.
+    #: Whether it failed because working on it brought workers down again and again, or one of
+    #: its deliveries was given up because of that.
     is_set_aside: bool = False
     metadata: Metadata = field(default_factory=dict)
     delivery_ids: tuple[str, ...] = ()
@@ -205,6 +206,8 @@ class Delivery:
     #: The number of the told move in the generation's timeline, from 1.
     sequence: int = 0
     attempts: tuple[Attempt, ...] = ()
+    #: Whether it was given up because working on it brought workers down again and again.
+    is_set_aside: bool = False
 
     @property
     def event_type(self) -> str:

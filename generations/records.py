@@ -158,6 +158,7 @@ def read_delivery(delivery_id: str, fields: Fields) -> Delivery:
         created_at=from_ms(fields["created_at"]),
         sequence=int(fields["sequence"]),
         attempts=tuple(read_attempt(line) for line in _lines(fields.get("attempts", ""))),
+        is_set_aside=bool(fields.get("set_aside")),
     )
 
 

@@ -40,7 +40,10 @@ def list_generations(  # noqa: PLR0913  # Each is an option of the command.
         typer.Option(metavar="NAME=TEXT", help="Only those noted so; may be repeated."),
     ] = None,
     set_aside: Annotated[
-        bool, typer.Option("--set-aside", help="Only those that broke their workers.")
+        bool,
+        typer.Option(
+            "--set-aside", help="Only those that broke their workers, or whose callbacks did."
+        ),
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     folder: FolderOption = FOLDER,

@@ -98,9 +98,13 @@ def _row(one: Shown) -> Iterator[str | Text]:
     yield Text(generation.status, style=STYLES[generation.status])
     yield f"{generation.created_at:%m-%d %H:%M:%S}"
     yield _took(generation)
-    yield ", ".join(delivery.status for delivery in one.deliveries)
+    yield ", ".join(_told(delivery) for delivery in one.deliveries)
     yield generation.origin
     yield generation.model_id
+
+
+def _told(delivery: Delivery) -> str:
+    return "set aside" if delivery.is_set_aside else delivery.status
 
 
 def _took(generation: Generation) -> str:
@@ -161,4 +165,4 @@ def _facts(one: Shown) -> Iterator[tuple[str, str]]:
     if generation.output is not None:
         yield "output", str(generation.output)
     for delivery in one.deliveries:
-        yield "callback", f"{delivery.event_type} {delivery.status}, to {delivery.endpoint}"
+        yield "callback", f"{delivery.event_type} {_told(delivery)}, to {delivery.endpoint}"

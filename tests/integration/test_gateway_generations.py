@@ -119,6 +119,7 @@ async def test_deliveries_are_shown_with_their_attempts(
         "type": "generation.succeeded",
         "endpoint": ENDPOINT,
         "status": "delivered",
+        "set_aside": False,
         "attempts": [
             {
                 "number": 1,

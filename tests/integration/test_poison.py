@@ -9,7 +9,9 @@ from structlog.testing import capture_logs
 from generations.connection import key
 from generations.due import POISON_TAKES, UNFINISHED, Audited, Claim, DueIndex, due_key
 from generations.lifecycle import DeliveryStatus, Status
+from generations.listing import Listing
 from generations.model import Delivery, ErrorCode, Generation
+from generations.selection import Filter
 from generations.steps import Due, Lane, Step
 from generations.store import GenerationStore
 from tests.builders import ENDPOINT
@@ -130,8 +132,30 @@ async def test_a_delivery_that_brings_its_workers_down_is_given_up_and_its_gener
     await take_until_set_aside(due, store_redis, Lane.DELIVERIES)
     found = await store.find(generation.id)
     (delivery,) = await store.find_deliveries(found)
-    assert delivery.status is DeliveryStatus.EXHAUSTED
-    assert (found.status, found.is_set_aside) == (Status.CANCELLED, False)
+    assert (delivery.status, delivery.is_set_aside) == (DeliveryStatus.EXHAUSTED, True)
+    assert (found.status, found.error) == (Status.CANCELLED, None)
+    assert await due.audit(submitting=LONG, longest=FAR) == Audited()
+
+
+async def test_whose_callback_was_set_aside_is_listed_with_those_that_were(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    await accept_many(store, 2)
+    told = await accept(store, webhook=ENDPOINT)
+    await store.cancel(told)
+    await take_until_set_aside(due, store_redis, Lane.DELIVERIES)
+    page = await Listing(store_redis).page(Filter(is_set_aside=True), origin=None, limit=9)
+    assert [found.id for found in page.generations] == [told.id]
+
+
+async def test_a_delivery_of_what_is_gone_is_set_aside_all_the_same(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await accept(store, webhook=ENDPOINT)
+    await store.cancel(generation)
+    await store_redis.delete(key(generation.id))
+    await take_until_set_aside(due, store_redis, Lane.DELIVERIES)
+    assert not await store_redis.exists(key(generation.id))
     assert await due.audit(submitting=LONG, longest=FAR) == Audited()
 
 
