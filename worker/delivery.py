@@ -35,7 +35,7 @@ async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> st
     try:
         generation = await clients.store.find(delivery.generation_id)
     except GenerationNotFound:
-        # It was kept longer than any delivery takes, and is gone: nothing is left to tell.
+        # It is kept until its end was told; somebody deleted it, and nothing is left to tell.
         return await settle(claim, Step(due=None, to=DeliveryStatus.EXHAUSTED), clients)
     if is_pointless(delivery, generation):
         return await settle(claim, Step(due=None, to=DeliveryStatus.SUPERSEDED), clients)

@@ -15,12 +15,14 @@
 --   having      { field: text } that the record must still hold; absent: whatever
 --   set, append { field: text }   add { field: number }
 --   stamp       [ field ]: set to this instant
---   due_ms      until the next action; absent: none
+--   due_ms      until the next action, which is no later than a generation's deadline, but for
+--               what is being submitted; absent: none
 --   cancel_known  due_ms was chosen in the knowledge of the cancel that is pending
 --   only_due    the next action's instant changes only if the record is in KEYS[3] already, and
 --               not while it is taken: the holder's own step knows of a cancel and hurries it.
 --               Nor for a cancel that is pending already: it was hurried when it was asked for
---   keep_ms     how long the record is kept from now, when "to" finishes it
+--   keep_ms     how long the record is kept from now, when "to" finishes it; a generation whose
+--               end is still to be told is kept until it was, and so long from then
 --   delivery    { id, fields = { field: text } }
 --   is_in_flight  whether "to" means that RunComfy may have it; absent: no generation's step
 --   park_ms     the step needs room among what the origin may have with RunComfy. Without it
@@ -30,6 +32,20 @@
 --               number of the last move in the timeline, once it is written; absent: nowhere
 -- Returns {outcome, status}: outcome is "settled", "fenced" (the claim is lost), "refused"
 -- (not in "from", not "having"), "full" (it is parked; the claim is given up), or "missing".
+
+-- A generation whose end was told, or is told no more, need not be kept for that any longer. Its
+-- last delivery tells the end; one that was reopened meanwhile has not ended.
+local function let_go_of_generation(delivery, unfinished, id, keep_ms)
+  local generation = redis.call('HGET', delivery, 'generation_id')
+  if generation and redis.call('SISMEMBER', unfinished, generation) == 0 then
+    local key = string.sub(delivery, 1, #delivery - #id) .. generation
+    local deliveries = redis.call('HGET', key, 'deliveries') or ''
+    if string.sub(deliveries, -#id - 1) == id .. ' ' then
+      redis.call('PEXPIRE', key, keep_ms)
+    end
+  end
+end
+
 local step = cjson.decode(ARGV[1])
 local held = redis.call('HMGET', KEYS[1], 'fence', 'status')
 local fence, status = held[1], held[2]
@@ -128,13 +144,18 @@ if step.due_ms then
     -- A cancel that was asked for while a worker held the record is not kept waiting.
     wait = 0
   end
+  local deadline = tonumber(redis.call('HGET', record, 'deadline') or '')
+  if deadline and status ~= 'submitting' then
+    wait = math.max(math.min(wait, deadline - now), 0)
+  end
   if not step.only_due then
     redis.call('ZADD', KEYS[3], now + wait, step.id)
   elseif not is_on_its_way then
     redis.call('ZADD', KEYS[3], 'XX', now + wait, step.id)
   end
 end
-if step.keep_ms then
+if step.keep_ms and not step.delivery then
+  let_go_of_generation(record, KEYS[6], step.id, step.keep_ms)
   redis.call('PEXPIRE', record, step.keep_ms)
 end
 if moved and step.is_in_flight ~= nil then

@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from generations.due import Claim, DueIndex, due_key
 from generations.lifecycle import Status
 from generations.model import Delivery, Generation
-from generations.steps import Due, Lane, Step
+from generations.steps import Due, Lane, Step, finish
 from generations.store import GenerationStore
-from tests.builders import a_new_generation
+from tests.builders import ENDPOINT, a_new_generation
 from tests.waiting import eventually
 
 LONG: Final = timedelta(minutes=5)
@@ -78,6 +78,15 @@ async def bring_to(due: DueIndex, status: Status) -> Claim:
         if step.to is status:
             return held
     raise ValueError(status)
+
+
+async def told_of_success(store: GenerationStore, due: DueIndex) -> Generation:
+    """A generation that succeeded, and whose endpoint is about to be told."""
+    generation = await accept(store, webhook=ENDPOINT)
+    held = await bring_to(due, Status.IN_PROGRESS)
+    found = await store.find(generation.id)
+    await settled(due, held, finish(found, Status.SUCCEEDED, output={"video": "https://a/1"}))
+    return await store.find(generation.id)
 
 
 async def due_times(redis: Redis, record_id: str) -> dict[Lane, int]:

@@ -182,7 +182,13 @@ class Engine(Known):
         if is_wished and record["status"] != "submitting" and not step.cancel_known:
             wait = 0  # A cancel that the holder knew nothing of is not kept waiting.
         assert at is not None
-        assert self.world.now + wait <= at <= after.now + wait
+        earliest, latest = self.world.now + wait, after.now + wait
+        if "deadline" in record and record["status"] != "submitting":
+            # Never later than the deadline, and at once where that is over.
+            deadline = int(record["deadline"])
+            earliest = min(earliest, max(deadline, self.world.now))
+            latest = min(latest, max(deadline, after.now))
+        assert earliest <= at <= latest
 
     async def settle_again(self, asked: Asked) -> None:
         """The answer to a settle was lost, so the very same is asked for again."""

@@ -9,9 +9,8 @@ from redis.asyncio import Redis
 
 from generations.connection import key, load_script
 from generations.due import Claim, DueIndex, due_key
-from generations.lifecycle import DeliveryStatus, Status, is_finished
-from generations.model import Generation
-from generations.steps import Due, Lane, NewDelivery, Step, finish
+from generations.lifecycle import DeliveryStatus, Status
+from generations.steps import Due, Lane, NewDelivery, Step
 from generations.store import GenerationStore
 from tests.builders import ENDPOINT, an_attempt
 from tests.integration.claiming import (
@@ -28,18 +27,10 @@ from tests.integration.claiming import (
     now_ms,
     settled,
     take_delivery,
+    told_of_success,
 )
 
-FINISHED = [status for status in Status if is_finished(status)]
 TOLD = NewDelivery(ENDPOINT, Status.SUCCEEDED, "studio")
-
-
-async def told_of_success(store: GenerationStore, due: DueIndex) -> Generation:
-    generation = await accept(store, webhook=ENDPOINT)
-    held = await bring_to(due, Status.IN_PROGRESS)
-    found = await store.find(generation.id)
-    await settled(due, held, finish(found, Status.SUCCEEDED, output={"video": "https://a/1"}))
-    return await store.find(generation.id)
 
 
 async def test_a_step_sets_adds_and_stamps(
@@ -202,37 +193,6 @@ async def test_a_delivery_ends_once(store: GenerationStore, due: DueIndex) -> No
     assert await due.settle(ended, Step(due=None, to=DeliveryStatus.PENDING)) is None
 
 
-@pytest.mark.parametrize("status", [Status.IN_QUEUE, Status.IN_PROGRESS])
-async def test_what_is_unfinished_is_kept_for_ever(
-    status: Status, store: GenerationStore, due: DueIndex, store_redis: Redis
-) -> None:
-    generation = await accept(store)
-    assert await store_redis.pttl(key(generation.id)) == -1
-    await bring_to(due, status)
-    assert await store_redis.pttl(key(generation.id)) == -1
-
-
-@pytest.mark.parametrize("status", FINISHED)
-async def test_what_is_finished_is_kept_for_its_time(
-    status: Status, store: GenerationStore, store_redis: Redis
-) -> None:
-    generation = await accept(store)
-    index = DueIndex(store_redis, keep=timedelta(hours=2))
-    held = await bring_to(index, Status.IN_PROGRESS)
-    await settled(index, held, Step(to=status, due=None))
-    assert 0 < await store_redis.pttl(key(generation.id)) <= 7_200_000
-
-
-async def test_a_delivery_is_kept_for_its_time_once_it_ended(
-    store: GenerationStore, due: DueIndex, store_redis: Redis
-) -> None:
-    await told_of_success(store, due)
-    held, delivery = await take_delivery(due)
-    assert await store_redis.pttl(key(delivery.id)) == -1
-    await settled(due, held, Step(due=None, to=DeliveryStatus.EXHAUSTED))
-    assert await store_redis.pttl(key(delivery.id)) > 0
-
-
 async def test_a_submission_proved_not_sent_goes_back_to_its_lane(
     store: GenerationStore, due: DueIndex, store_redis: Redis
 ) -> None:
@@ -256,3 +216,26 @@ async def test_a_step_may_be_only_for_some_statuses(store: GenerationStore, due:
     held = await settled(due, held, SUBMITTED)
     held = await settled(due, held, picky)
     assert await due.settle(await settled(due, held, BEGUN), picky) is None
+
+
+@pytest.mark.parametrize("lane", [Lane.SUBMISSIONS, Lane.POLLS])
+async def test_nothing_is_due_later_than_its_deadline(
+    lane: Lane, store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await accept(store, deadline=timedelta(minutes=1))
+    held, _ = await hold(due, Lane.SUBMISSIONS)
+    await settled(due, held, Step(due=Due(lane, timedelta(hours=1))))
+
+    at = await due_times(store_redis, generation.id)
+    assert at == {lane: round(generation.deadline.timestamp() * 1000)}
+
+
+async def test_what_is_being_submitted_keeps_its_lease_past_its_deadline(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await accept(store, deadline=timedelta(seconds=1))
+    held, _ = await hold(due, Lane.SUBMISSIONS)
+    await settled(due, held, replace(INTENDED, due=Due(Lane.SUBMISSIONS, LONG)))
+
+    at = await due_times(store_redis, generation.id)
+    assert at[Lane.SUBMISSIONS] > generation.deadline.timestamp() * 1000
