@@ -48,7 +48,7 @@ from generations.records import (
     write_attempt,
     write_field,
 )
-from generations.steps import Lane, NewDelivery, Step
+from generations.steps import Due, Lane, NewDelivery, Step
 
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 UNFINISHED: Final = key("unfinished")
@@ -72,8 +72,16 @@ PARKED: Final = timedelta(minutes=10)
 #: What the actions of a lane are to RunComfy, in the words of ``claim.lua``.
 CALLS: Final = {Lane.SUBMISSIONS: "submission", Lane.POLLS: "poll", Lane.DELIVERIES: "none"}
 
-#: Taken so often without a settle, a record is what brings its workers down.
-POISON_TAKES: Final = 8
+#: Taken so often without a settle, a record may be what brings its workers down, or its
+#: neighbour was, or they were killed: from then on it is worked on alone.
+SUSPECT_TAKES: Final = 3
+#: Dead of it so often, alone and seen to be, and it is set aside.
+POISON_DEATHS: Final = 3
+#: How long a death is let be, so that what killed several in a row (a machine short of memory,
+#: say) is not taken for the record's doing.
+AFTER_DEATH: Final = timedelta(seconds=10)
+#: How many suspects one claim takes at most, unless told otherwise.
+SUSPECTS: Final = 20
 SET_ASIDE: Final = (
     "Darkroom could not work on this generation and has set it aside; its operator was told."
 )
@@ -111,6 +119,13 @@ class Claim:
     #: When it was taken. On Redis's clock, as every instant on record: a worker's own may be
     #: hours off, and says nothing about a deadline.
     taken_at: datetime = NEVER
+    #: How often it had been taken without a settle when it was claimed.
+    takes: int = 0
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it is to be worked on alone, by a process that may die of it."""
+        return self.takes >= SUSPECT_TAKES
 
 
 class Unsettled(StrEnum):
@@ -152,10 +167,13 @@ class DueIndex:
         self._keep = keep
 
     @reaching_store
-    async def claim(self, limits: Mapping[Lane, int], *, lease: timedelta) -> list[Claim]:
+    async def claim(
+        self, limits: Mapping[Lane, int], *, lease: timedelta, suspects: int = SUSPECTS
+    ) -> list[Claim]:
         """What is due now, at most so many of each lane; safe from any number of callers.
 
-        What is not taken within the lease can be claimed again.
+        What is not taken within the lease can be claimed again. At most so many suspects, over
+        all lanes, are among it.
         """
         lanes = list(limits)
         found = await self._claim(
@@ -167,13 +185,15 @@ class DueIndex:
                 in_ms(PROBE_INTERVAL),
                 in_ms(LONGEST_PROBE_INTERVAL),
                 UNCALLED_PAGE,
+                SUSPECT_TAKES,
+                suspects,
                 *(part for lane, n in limits.items() for part in (n, CALLS[lane])),
             ],
         )
         return [
-            Claim(lane=lane, id=flat[i], fence=int(flat[i + 1]))
+            Claim(lane=lane, id=flat[i], fence=int(flat[i + 1]), takes=int(flat[i + 2]))
             for lane, flat in zip(lanes, found, strict=True)
-            for i in range(0, len(flat), 2)
+            for i in range(0, len(flat), 3)
         ]
 
     async def take_generations(
@@ -188,36 +208,74 @@ class DueIndex:
         """As :meth:`take_generations`, for the lane of deliveries."""
         return await self._take_records(claims, lease, read_delivery)
 
-    @reaching_store
+    async def take_alone(
+        self, claim: Claim, *, fence: int, lease: timedelta
+    ) -> tuple[Claim, Generation | Delivery] | None:
+        """Make one claim one's own under a fence that another process chose; None where it is lost.
+
+        Raises whatever its record raises when it is read.
+        """
+        for mine, fields in await self._take_fields([claim], fence, lease):
+            if claim.lane is Lane.DELIVERIES:
+                return mine, read_delivery(claim.id, fields)
+            return mine, read_generation(claim.id, fields)
+        return None
+
     async def _take_records(
         self, claims: Sequence[Claim], lease: timedelta, read: Callable[[str, Fields], _R]
     ) -> list[tuple[Claim, _R]]:
         if not claims:
             return []
-        fence = _new_fence()
+        found = await self._take_fields(claims, new_fence(), lease)
+        return [pair for claim, fields in found for pair in _readable(claim, fields, read)]
+
+    @reaching_store
+    async def _take_fields(
+        self, claims: Sequence[Claim], fence: int, lease: timedelta
+    ) -> list[tuple[Claim, Fields]]:
         now, found = await self._take(
             keys=[due_key(claims[0].lane), *(key(claim.id) for claim in claims)],
-            args=[in_ms(lease), fence, *(v for claim in claims for v in (claim.id, claim.fence))],
+            args=[
+                in_ms(lease),
+                fence,
+                SUSPECT_TAKES,
+                *(v for claim in claims for v in (claim.id, claim.fence)),
+            ],
         )
-        taken: list[tuple[Claim, _R]] = []
-        for claim, flat in zip(claims, found, strict=True):
-            fields = _fields(flat)
-            mine = replace(
-                claim, fence=fence, origin=fields.get("origin", ""), taken_at=from_ms(now)
-            )
-            if int(fields.get("takes") or 0) > POISON_TAKES:
-                await self._set_aside(mine, fields)
-            elif fields:
-                taken.extend(_readable(mine, fields, read))
-        return taken
+        at = from_ms(now)
+        taken = [(claim, _fields(flat)) for claim, flat in zip(claims, found, strict=True)]
+        return [
+            (replace(claim, fence=fence, origin=fields.get("origin", ""), taken_at=at), fields)
+            for claim, fields in taken
+            if fields
+        ]
+
+    @reaching_store
+    async def note_death(self, claim: Claim) -> None:
+        """Whoever took this claim alone, under its fence, died of it, if it was not settled.
+
+        It is due again after a while, or set aside in the end.
+        """
+        # Read no more of the record than is needed: reading it may be what it died of.
+        names = ("fence", "origin", "webhook", "generation_id")
+        values = await self._redis.hmget(key(claim.id), *names)
+        fields = {name: str(value or "") for name, value in zip(names, values, strict=True)}
+        claim = replace(claim, origin=fields["origin"])
+        if fields["fence"] != str(claim.fence):
+            return
+        if claim.takes + 1 >= SUSPECT_TAKES + POISON_DEATHS:
+            await self._set_aside(claim, fields)
+            return
+        guard = {"fence": str(claim.fence), "next_fence": str(new_fence()), "died": True}
+        step = Step(due=Due(claim.lane, AFTER_DEATH))
+        await self.apply(claim.id, claim.lane, step, guard, origin=claim.origin)
 
     async def _set_aside(self, claim: Claim, fields: Fields) -> None:
-        # Read no more of the record than is needed: reading it may be what breaks.
         log.error("record.set_aside", id=claim.id)
         if claim.lane is Lane.DELIVERIES:
             await self._set_delivery_aside(claim, fields)
             return
-        endpoint, origin = fields.get("webhook"), fields.get("origin")
+        endpoint, origin = fields["webhook"], claim.origin
         error = GenerationError(ErrorCode.INTERNAL, SET_ASIDE)
         step = Step(
             to=Status.FAILED,
@@ -229,7 +287,7 @@ class DueIndex:
 
     async def _set_delivery_aside(self, claim: Claim, fields: Fields) -> None:
         aside = {"set_aside": "1"}
-        if generation_id := fields.get("generation_id"):
+        if generation_id := fields["generation_id"]:
             # First of all, so that a death in between leaves the delivery to be set aside again.
             mark = Step(due=None, set=aside)
             await self.apply(generation_id, claim.lane, mark, {}, origin=claim.origin)
@@ -251,7 +309,7 @@ class DueIndex:
         self, claim: Claim, step: Step, *, is_patient: bool = False
     ) -> Claim | Unsettled:
         """As :meth:`settle`, for a step that needs room with RunComfy."""
-        fence = _new_fence()
+        fence = new_fence()
         told = {"fence": str(claim.fence), "next_fence": str(fence)}
         while True:
             try:
@@ -430,10 +488,11 @@ def _new_delivery(generation_id: str, delivery_id: str, tell: NewDelivery) -> di
 
 def new_guard() -> dict[str, str]:
     """For a step that is nobody's claim: known again when it is asked for again."""
-    return {"next_fence": str(_new_fence())}
+    return {"next_fence": str(new_fence())}
 
 
-def _new_fence() -> int:
+def new_fence() -> int:
+    """What a step may leave behind."""
     # Random, so that a step can be recognised when it is asked for again (see take.lua),
     # and below 2^53, so that Lua's numbers hold it and its successors.
     return secrets.randbits(48)

@@ -62,21 +62,28 @@ async def report(counts: Counter[str], clients: Clients) -> None:
     await clients.due.report(answered=answered > 0, failures=silent)
 
 
-async def _guarded(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str:
+async def act(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str:
+    """Act on one claim within its budget; whatever else breaks the code is raised."""
     budget = clients.leases.budgets[claim.lane]
+    try:
+        async with asyncio.timeout(budget.total_seconds()):
+            return await once(claim, record, clients)
+    except Stopping:
+        # Where that cannot be written either, the lease brings it back.
+        with suppress(StoreUnavailable):
+            await clients.due.settle(claim, Step(due=Due(claim.lane)))
+        return GIVEN_BACK
+    except (DarkroomError, TimeoutError) as exc:
+        # The lease brings it back; nothing of it is lost.
+        log.warning("claim.left", reason=type(exc).__name__)
+        return LEFT
+
+
+async def _guarded(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str:
     with bound_contextvars(id=claim.id, lane=str(claim.lane)):
         try:
-            async with asyncio.timeout(budget.total_seconds()):
-                return await once(claim, record, clients)
-        except Stopping:
-            # Where that cannot be written either, the lease brings it back.
-            with suppress(StoreUnavailable):
-                await clients.due.settle(claim, Step(due=Due(claim.lane)))
-            return GIVEN_BACK
-        except (DarkroomError, TimeoutError) as exc:
-            # The lease brings it back; nothing of it is lost.
-            log.warning("claim.left", reason=type(exc).__name__)
+            return await act(claim, record, once, clients)
         except Exception:
             # The edge: one record that breaks the code must not take its chunk with it.
             log.exception("claim.broken")
-        return LEFT
+            return LEFT

@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from celery import bootsteps
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from generations.due import Claim
+from generations.due import SUSPECTS, Claim
 from generations.errors import StoreUnavailable
 from generations.logs import logger
 from generations.steps import Lane
@@ -23,6 +24,7 @@ from worker.catalog import refresh_in_turn
 from worker.clients import Clients
 from worker.leases import IN_QUEUE
 from worker.loop import LoopThread, process_loop
+from worker.trials import try_alone
 
 log = logger(__name__)
 
@@ -89,6 +91,8 @@ class Rounds:
         self._refresh_interval = min(REFRESH_INTERVAL, wanted).total_seconds()
         #: The lanes to which the last round sent something.
         self._sent: set[Lane] = set()
+        #: Suspects are tried by one process at a time, beside this one.
+        self._trial: Future[None] | None = None
 
     def run(self) -> None:
         """Go on until told to stop; while Redis is away, wait for it."""
@@ -122,11 +126,23 @@ class Rounds:
             self._next_refresh = time.monotonic() + self._refresh_interval
             self._loop.begin(refresh_in_turn)
         limits = {lane: self._room(lane, connection) for lane in Lane}
-        claims = self._loop.run(lambda clients: clients.due.claim(limits, lease=IN_QUEUE))
+        claims = self._send_to_trial(self._claim(limits))
         self._sent = {claim.lane for claim in claims}
         for lane in self._sent:
             for chunk in chunked([claim for claim in claims if claim.lane == lane]):
                 self._send(lane, chunk, connection)
+
+    def _claim(self, limits: Mapping[Lane, int]) -> list[Claim]:
+        suspects = SUSPECTS if self._trial is None or self._trial.done() else 0
+        return self._loop.run(
+            lambda clients: clients.due.claim(limits, lease=IN_QUEUE, suspects=suspects)
+        )
+
+    def _send_to_trial(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Begin to try the suspects among them; the others."""
+        if suspects := [claim for claim in claims if claim.is_suspect]:
+            self._trial = self._loop.begin(lambda clients: try_alone(suspects, clients))
+        return [claim for claim in claims if not claim.is_suspect]
 
     def _room(self, lane: Lane, connection: Connection) -> int:
         # A lane that got nothing last time has nothing of ours waiting in its queue.

@@ -37,10 +37,11 @@ class LoopThread:
         """
         return self._run(lambda: work(self._clients))
 
-    def begin(self, work: Callable[[Clients], Awaitable[None]]) -> None:
+    def begin(self, work: Callable[[Clients], Awaitable[None]]) -> Future[None]:
         """Begin work on the loop and go on at once; it ends with the loop."""
-        self._begun = {begun for begun in self._begun if not begun.done()}
-        self._begun.add(asyncio.run_coroutine_threadsafe(self._guarded(work), self._loop))
+        begun = asyncio.run_coroutine_threadsafe(self._guarded(work), self._loop)
+        self._begun = {begun, *(other for other in self._begun if not other.done())}
+        return begun
 
     def hurry(self) -> None:
         """End the calls that are under way; each claim is settled or given back at once."""

@@ -7,7 +7,8 @@
 --           status, created_at (ms), deadline (ms),
 --           timeline   "status=ms;" for every move, in order
 --           fence      a number that changes with every claim and settle
---           takes      how often it was taken since the last settle
+--           takes      how often it was taken since the last settle, as far as these count
+--                      (take.lua), and how often whoever had it alone died of it
 --           deliveries "dlv_… " for every delivery
 -- KEYS[2] due:submissions: a sorted set of ids by the instant (ms) of their next action
 -- KEYS[3] unfinished: a set of the ids of all unfinished generations and deliveries

@@ -12,22 +12,36 @@
 -- ARGV[3] failures that open the breaker   ARGV[4] ms between probes while it is open
 -- ARGV[5] ms between them at most, where submissions have to be the probes
 -- ARGV[6] how many of a lane to look through for what needs no call, while the breaker is open
--- ARGV[2i + 5] how many to take from lane i
--- ARGV[2i + 6] what its actions are to RunComfy: "none", "poll" or "submission"
--- Returns, per lane, a flat list of id, fence, id, fence, …
+-- ARGV[7] takes without a settle that make a record suspect   ARGV[8] how many suspects to claim
+-- ARGV[2i + 7] how many to take from lane i
+-- ARGV[2i + 8] what its actions are to RunComfy: "none", "poll" or "submission"
+-- Returns, per lane, a flat list of id, fence, takes, id, fence, takes, …
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local suspects = tonumber(ARGV[8])
+
 local function claim(due, id, claimed)
   local record = ARGV[2] .. id
-  if redis.call('HEXISTS', record, 'fence') == 0 then
+  local kept = redis.call('HMGET', record, 'fence', 'takes')
+  if not kept[1] then
     -- The record is gone (it expired): nothing is left to do for it.
     redis.call('ZREM', due, id)
     return
   end
+  local takes = tonumber(kept[2] or 0)
+  if takes >= tonumber(ARGV[7]) then
+    if suspects < 1 then
+      -- Out of the way of those that are due behind it.
+      redis.call('ZADD', due, now + 1000, id)
+      return
+    end
+    suspects = suspects - 1
+  end
   redis.call('ZADD', due, now + ARGV[1], id)
   claimed[#claimed + 1] = id
   claimed[#claimed + 1] = redis.call('HINCRBY', record, 'fence', 1)
+  claimed[#claimed + 1] = takes
 end
 
 local function needs_no_call(id)
@@ -48,7 +62,7 @@ local function claim_what_needs_no_call(due, limit, claimed)
     end
   end
   local is_last = #found < size
-  redis.call('HSET', KEYS[1], page, is_last and 0 or start + size - #claimed / 2)
+  redis.call('HSET', KEYS[1], page, is_last and 0 or start + size - #claimed / 3)
 end
 
 local breaker = redis.call('HMGET', KEYS[1], 'failures', 'probe_at')
@@ -79,7 +93,7 @@ end
 local claims = {}
 for i = 1, #KEYS - 2 do
   local due, claimed = KEYS[2 + i], {}
-  local limit, kind = tonumber(ARGV[2 * i + 5]), ARGV[2 * i + 6]
+  local limit, kind = tonumber(ARGV[2 * i + 7]), ARGV[2 * i + 8]
   local is_guarded = is_open and kind ~= 'none'
   if is_guarded and limit > 0 then
     claim_what_needs_no_call(due, limit, claimed)

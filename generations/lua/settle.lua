@@ -10,6 +10,7 @@
 -- ARGV[1] the step, as JSON (strings but for numbers named ms and the "add" counts):
 --   id, next_fence
 --   fence       holder's fence; absent: the step is not a holder's, only "from" guards it
+--   died        the holder, who had nothing else, died of it: "takes" grows, and is not forgotten
 --   to          status to move to; absent: stay
 --   from        { status: true } that the record may be in; absent: any
 --   having      { field: text } that the record must still hold; absent: whatever
@@ -78,7 +79,11 @@ end
 local is_on_its_way = redis.call('HEXISTS', record, 'takes') == 1 or is_cancel_pending()
 if step.next_fence then
   redis.call('HSET', record, 'fence', step.next_fence)
-  redis.call('HDEL', record, 'takes')
+  if step.died then
+    redis.call('HINCRBY', record, 'takes', 1)
+  else
+    redis.call('HDEL', record, 'takes')
+  end
 end
 if step.park_ms and step.to ~= status then
   local most = tonumber(redis.call('HGET', KEYS[7], 'max_in_flight') or '')

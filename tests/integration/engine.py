@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from generations.connection import key
-from generations.due import POISON_TAKES, Claim, due_key
+from generations.due import AFTER_DEATH, POISON_DEATHS, SUSPECT_TAKES, Claim, due_key
 from generations.errors import IdempotencyConflict
 from generations.ids import DELIVERY, GENERATION
 from generations.lifecycle import AnyStatus, DeliveryStatus, Status, allowed_before
@@ -67,7 +67,7 @@ class Engine(Known):
         return sorted(claims, key=lambda claim: self._age(claim.id))
 
     async def take(self, claim: Claim) -> Held | None:
-        """Make a claim one's own; None where it is lost, or the record set aside."""
+        """Make a claim one's own; None where it is lost."""
         take: Any = self._due.take_generations
         if claim.lane is Lane.DELIVERIES:
             take = self._due.take_deliveries
@@ -76,21 +76,34 @@ class Engine(Known):
             assert taken == []
             await self._nothing_changed()
             return None
-        self._takes[claim.id] += 1
-        if self._takes[claim.id] > POISON_TAKES:
-            assert taken == []
-            await self._was_set_aside(claim)
-            return None
+        self._takes[claim.id] = max(
+            self._takes[claim.id], min(self._takes[claim.id] + 1, SUSPECT_TAKES)
+        )
         ((mine, record),) = taken
         self._hold(mine)
         return Held(mine, record, claim.fence)
 
-    async def _was_set_aside(self, claim: Claim) -> None:
-        record = (await World.read(self._redis)).record(claim.id)
-        assert record["status"] in {"failed", "exhausted"}
+    async def die(self, held: Held) -> None:
+        """Whoever holds it alone dies of it, and somebody sees that."""
+        claim = held.claim
+        deaths = claim.takes + 1 - SUSPECT_TAKES
+        await self._due.note_death(claim)
+        if not self._is_live(claim):
+            await self._nothing_changed()
+            return
+        after = await World.read(self._redis)
+        record = after.record(claim.id)
         self._live[claim.id] = record["fence"]
-        self._takes[claim.id] = 0
         self._lost.discard(claim.id)
+        if deaths >= POISON_DEATHS:
+            assert record["status"] in {"failed", "exhausted"}
+            self._takes[claim.id] = 0
+            return
+        self._takes[claim.id] += 1
+        if not self._is_wish_known(claim.id):
+            wait = round(AFTER_DEATH.total_seconds() * 1000)
+            at = after.lane(claim.lane)[claim.id]
+            assert self.world.now + wait <= at <= after.now + wait
 
     async def pick_up(self) -> list[Held]:
         """Claim and take all that is due, in every lane."""
@@ -107,7 +120,7 @@ class Engine(Known):
         claim = held.claim
         _, (found,) = await self._take_script(
             keys=[due_key(claim.lane), key(claim.id)],
-            args=[60_000, claim.fence, claim.id, held.taken_by],
+            args=[60_000, claim.fence, SUSPECT_TAKES, claim.id, held.taken_by],
         )
         assert bool(found) == self._is_live(claim)
         if not found:

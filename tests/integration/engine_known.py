@@ -96,6 +96,10 @@ class Known:
     async def _nothing_changed(self) -> None:
         assert await World.read(self._redis) == self.world
 
+    def _is_wish_known(self, generation_id: str) -> bool:
+        record = self.world.record(generation_id)
+        return bool(record.get("cancel_requested_at")) and not record.get("cancel_outcome")
+
     def _hold(self, claim: Claim) -> None:
         assert self._live.get(claim.id) != str(claim.fence), "a fence that stayed"
         self._live[claim.id] = str(claim.fence)

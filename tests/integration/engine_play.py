@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis
 
-from generations.due import Claim
+from generations.due import SUSPECT_TAKES, Claim
 from generations.ids import GENERATION
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import NewGeneration, OnUncertain
@@ -36,6 +36,8 @@ class Act(StrEnum):
     GO_ON = "go on"
     WORK_LATE = "work late"
     GIVE_BACK = "give back"
+    TAKE_IN_VAIN = "take in vain"
+    DIE = "die"
     SETTLE_AGAIN = "settle again"
     SETTLE_ILLEGALLY = "settle illegally"
     CANCEL = "cancel"
@@ -113,6 +115,8 @@ class Play:
             await self._on_entry(step)
         elif step.do is Act.TAKE:
             await self._take(_pick(self._claims, step))
+        elif step.do is Act.TAKE_IN_VAIN:
+            await self._take_in_vain()
         elif step.do is Act.SETTLE_AGAIN:
             if asked := _pick(self.engine.asked, step):
                 await self.engine.settle_again(asked)
@@ -197,6 +201,14 @@ class Play:
     async def _take(self, claim: Claim | None) -> None:
         self._holds(await self.engine.take(claim) if claim else None)
 
+    async def _take_in_vain(self) -> None:
+        """Workers take all that there is, and are killed, again and again."""
+        for _ in range(SUSPECT_TAKES):
+            await self.engine.jump(2)
+            await self.engine.check()
+            for held in await self.engine.pick_up():
+                self._holds(held)
+
     async def _on_holder(self, step: Step) -> None:
         held = _pick(self._busy if step.do is Act.GO_ON else self._held, step)
         if held is None:
@@ -212,6 +224,8 @@ class Play:
                 await self.engine.settle_illegally(held, to)
             case Act.GIVE_BACK:
                 await self.engine.give_back(held)
+            case Act.DIE if not held.is_sent and held.claim.is_suspect:
+                await self.engine.die(held)
 
     async def _work(self, held: Held, step: Step) -> None:
         self._busy = [other for other in self._busy if other is not held]

@@ -60,10 +60,6 @@ class TroubledEngine(Engine):
         elif generation_id in after:
             assert after[generation_id] <= world.now
 
-    def _is_wish_known(self, generation_id: str) -> bool:
-        record = self.world.record(generation_id)
-        return bool(record.get("cancel_requested_at")) and not record.get("cancel_outcome")
-
     async def reopen(self, generation_id: str, *, is_adopted: bool, is_stale: bool) -> None:
         """An operator submits an uncertain one again, or goes on with RunComfy's request.
 

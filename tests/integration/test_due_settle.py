@@ -130,7 +130,7 @@ async def test_a_take_asked_for_again_after_a_lost_answer_is_recognised(
     keys = [due_key(Lane.SUBMISSIONS), key(generation.id)]
 
     async def take_leaving(fence: int) -> int:
-        _, (found,) = await script(keys=keys, args=[60_000, fence, claimed.id, claimed.fence])
+        _, (found,) = await script(keys=keys, args=[60_000, fence, 9, claimed.id, claimed.fence])
         return len(found)
 
     assert await take_leaving(4711) == await take_leaving(4711) > 0

@@ -22,7 +22,7 @@ from tests.integration.claiming import (
     take_delivery,
 )
 from tests.integration.test_due_safeguards import uncertain
-from tests.integration.test_poison import take_until_set_aside
+from tests.integration.test_poison import die_until_set_aside
 from worker.delivery import is_pointless
 
 
@@ -71,7 +71,7 @@ async def test_what_was_set_aside_after_runcomfy_had_it_is_resumed(
 ) -> None:
     generation = await accept(store, webhook=ENDPOINT)
     await bring_to(due, Status.IN_PROGRESS)
-    await take_until_set_aside(due, store_redis, Lane.POLLS)
+    await die_until_set_aside(due, store_redis, Lane.POLLS, generation.id)
     aside = await store.find(generation.id)
     assert not await store.resubmit(aside)
     assert await store.adopt(aside, str(aside.runcomfy_request_id))
