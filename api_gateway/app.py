@@ -52,6 +52,9 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     app.add_middleware(Edge)
     app.add_middleware(RequestIds)
     answer_with_problems(app)
+    # The first are found first.
+    app.include_router(runcomfy_routes.submitting)
+    app.include_router(generation_routes.submitting)
     app.include_router(runcomfy_routes.router)
     app.include_router(model_routes.router)
     app.include_router(generation_routes.router)

@@ -7,10 +7,12 @@ everything else ``submit``.
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from fastapi.security.utils import get_authorization_scheme_param
 from structlog.contextvars import bind_contextvars
 
-from api_gateway.parts import KeyUses, Wired
+from api_gateway.parts import parts_of, uses_of
 from api_gateway.queries import check_query
 from generations.errors import Forbidden, Unauthorized
 from generations.logs import logger
@@ -22,40 +24,29 @@ log = logger(__name__)
 SCHEME: Final = "api_key"
 _READING: Final = frozenset({"GET", "HEAD"})
 
-_bearer = HTTPBearer(
-    auto_error=False,
-    scheme_name=SCHEME,
-    description="An API key made by `darkroom keys create ORIGIN`.",
-)
-
 
 def scope_needed(method: str) -> Scope:
     """What a key needs for a method of any route."""
     return Scope.READ if method.upper() in _READING else Scope.SUBMIT
 
 
-async def _key_of_caller(
-    sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    parts: Wired,
-    uses: KeyUses,
-) -> ApiKey:
-    if sent is None:
+async def _known_key(request: Request) -> ApiKey:
+    scheme, api_key = get_authorization_scheme_param(request.headers.get("Authorization"))
+    if scheme.lower() != "bearer" or not api_key:
         log.info("request.unauthorized", key="missing")
         raise Unauthorized
-    api_key = sent.credentials.strip()
+    api_key = api_key.strip()
     try:
-        known = await parts.origins.find_key(api_key)
+        known = await parts_of(request).origins.find_key(api_key)
     except Unauthorized:
         log.info("request.unauthorized", key="unknown")
         raise
     bind_contextvars(key_id=known.id, origin=known.origin)
-    uses.note(known.id, api_key)
+    uses_of(request).note(known.id, api_key)
     return known
 
 
-async def origin_of_caller(
-    request: Request, key: Annotated[ApiKey, Depends(_key_of_caller)]
-) -> str:
+async def origin_of_caller(request: Request) -> str:
     """The name of the origin that asks.
 
     Raises:
@@ -63,6 +54,7 @@ async def origin_of_caller(
         Forbidden: the key lacks the scope.
         RequestValidationError: the query has a name that the route does not know.
     """
+    key = await _known_key(request)
     needed = scope_needed(request.method)
     if not key.may(needed):
         log.info("request.forbidden", needed=needed)
@@ -75,4 +67,18 @@ async def origin_of_caller(
     return key.origin
 
 
-Caller = Annotated[str, Depends(origin_of_caller)]
+class _Keys(SecurityBase):
+    """An API key as the API's description has it, and the origin that it belongs to."""
+
+    def __init__(self) -> None:
+        self.scheme_name = SCHEME
+        self.model = HTTPBearer(description="An API key made by `darkroom keys create ORIGIN`.")
+
+    async def __call__(self, request: Request) -> str:
+        return await origin_of_caller(request)
+
+
+#: For routes that only need to know that somebody asks who may.
+KNOWN: Final = Depends(_Keys())
+#: The origin that asks.
+Caller = Annotated[str, KNOWN]

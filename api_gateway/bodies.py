@@ -18,7 +18,12 @@ DEEPEST: Final = 64
 TOO_DEEP: Final = f"The body may hold objects and arrays in each other {DEEPEST} levels deep."
 
 
-async def _read_object(request: Request) -> dict[str, Any]:
+async def read_object(request: Request) -> dict[str, Any]:
+    """The body, whatever its Content-Type says: RunComfy's clients do not all set it.
+
+    Raises:
+        InvalidBody: it is no JSON object, or not one that can be stored and sent on.
+    """
     try:
         body = await request.body()
     except ClientDisconnect as exc:
@@ -26,8 +31,8 @@ async def _read_object(request: Request) -> dict[str, Any]:
     return parse_object(body)
 
 
-#: The body, whatever its Content-Type says: RunComfy's clients do not all set it.
-JsonObject = Annotated[dict[str, Any], Depends(_read_object)]
+#: The body as a route's argument.
+JsonObject = Annotated[dict[str, Any], Depends(read_object)]
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

@@ -2,22 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api_gateway.acceptance import accept
 from api_gateway.asking import new_generation, read_as
 from api_gateway.auth import Caller
-from api_gateway.bodies import JsonObject
+from api_gateway.bodies import read_object
 from api_gateway.cancelling import cancel_once
+from api_gateway.direct import DirectRoute
 from api_gateway.filtering import ListQuery
 from api_gateway.following import wait_for_end, wait_until
 from api_gateway.metadata import QueryMetadata, metadata_query
 from api_gateway.openapi import refusals, schema_of, takes
-from api_gateway.parts import OwnUrl, Wired
+from api_gateway.parts import Wired, own_url, parts_of
 from api_gateway.reading import Named, bodies_of, body_of, body_of_accepted
 from api_gateway.schemas import CancelBody, CreateGeneration, GenerationBody, GenerationList
 from api_gateway.submitting import IdempotencyKey, tell_replay
-from api_gateway.waiting import PreferredWait, Wait
+from api_gateway.waiting import Prefer, Wait, grant
 from generations.errors import (
     AddressNotAllowed,
     BodyTooLarge,
@@ -30,16 +31,13 @@ from generations.errors import (
     InvalidWebhook,
     OverLimit,
 )
-from generations.model import NewGeneration
 
 router = APIRouter(prefix="/v1/generations", tags=["generations"])
+#: Its one route apart, because of its class.
+submitting = APIRouter(prefix="/v1/generations", tags=["generations"], route_class=DirectRoute)
 
 
-async def _asked_for(origin: Caller, body: JsonObject) -> NewGeneration:
-    return new_generation(origin, read_as(CreateGeneration, body))
-
-
-@router.post(
+@submitting.post(
     "",
     operation_id="create_generation",
     summary="Create a generation",
@@ -57,22 +55,22 @@ async def _asked_for(origin: Caller, body: JsonObject) -> NewGeneration:
     ),
 )
 async def create_generation(
-    new: Annotated[NewGeneration, Depends(_asked_for)],
-    parts: Wired,
-    own_url: OwnUrl,
+    origin: Caller,
     request: Request,
     response: Response,
-    preferred_wait: PreferredWait,
+    prefer: Prefer = None,
     idempotency_key: IdempotencyKey = None,
 ) -> GenerationBody:
     """Put a generation on record; it is submitted to RunComfy at once, and survives restarts.
 
     With `Prefer: wait=n`, the answer is the generation as it ended, if it ends in time.
     """
+    new = new_generation(origin, read_as(CreateGeneration, await read_object(request)))
+    parts, seconds = parts_of(request), grant(prefer, response)
     accepted = await accept(new, parts, idempotency_key=idempotency_key, response=response)
     tell_replay(response, new, accepted)
-    response.headers["Location"] = f"{own_url}/v1/generations/{accepted.id}"
-    generation = await wait_for_end(accepted, parts, request.receive, seconds=preferred_wait)
+    response.headers["Location"] = f"{own_url(request)}/v1/generations/{accepted.id}"
+    generation = await wait_for_end(accepted, parts, request.receive, seconds=seconds)
     return await body_of_accepted(generation, parts.store)
 
 

@@ -5,10 +5,10 @@ https://docs.runcomfy.com/model-apis/model-catalog-endpoints
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from api_gateway.auth import origin_of_caller
+from api_gateway.auth import KNOWN
 from api_gateway.model_ids import MODEL_ID_SCHEMA, check_model_id
 from api_gateway.openapi import refusals
 from api_gateway.parts import Wired
@@ -20,26 +20,24 @@ from generations.errors import InvalidModelId, ModelNotFound
 USUAL_PAGE: Final = 100
 LONGEST_PAGE: Final = 500
 
-router = APIRouter(prefix="/v1/models", tags=["RunComfy"], dependencies=[Depends(origin_of_caller)])
+router = APIRouter(prefix="/v1/models", tags=["RunComfy"], dependencies=[KNOWN])
 
 
-async def _model_id(
-    request: Request,
-    model_id: Annotated[
-        str,
-        Path(
-            description="RunComfy's model id, slashes included.",
-            examples=[MODEL_ID],
-            json_schema_extra=MODEL_ID_SCHEMA,
-        ),
-    ],
-) -> str:
-    # The router's pattern ends in "$", which passes over a newline at the end of the path.
+#: The model id in a path, but for what :func:`whole_model_id` adds.
+ModelId = Annotated[
+    str,
+    Path(
+        description="RunComfy's model id, slashes included.",
+        examples=[MODEL_ID],
+        json_schema_extra=MODEL_ID_SCHEMA,
+    ),
+]
+
+
+def whole_model_id(request: Request, model_id: str) -> str:
+    """The model id with what the router leaves out: a newline at the end of the path."""
+    # Its pattern ends in "$", which passes over one.
     return f"{model_id}\n" if request.scope["path"].endswith("\n") else model_id
-
-
-#: The model id in a path.
-ModelId = Annotated[str, Depends(_model_id)]
 
 
 @router.get(
@@ -83,8 +81,9 @@ async def list_categories(parts: Wired) -> CategoryList:
     response_model=ModelRecord,
     responses=refusals(InvalidModelId, ModelNotFound),
 )
-async def get_model(model_id: ModelId, parts: Wired) -> Response:
+async def get_model(request: Request, model_id: ModelId, parts: Wired) -> Response:
     """A model's record, with the schema of its input and its price where that is known."""
+    model_id = whole_model_id(request, model_id)
     check_model_id(model_id)
     model = parts.catalog.current.find(model_id)
     if model is None:

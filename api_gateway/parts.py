@@ -1,4 +1,8 @@
-"""What the routes are given: stores, catalog and settings, built once in ``app.py``."""
+"""What the routes are given: stores, catalog and settings, built once in ``app.py``.
+
+Functions of the request for the routes that everybody waits for: each dependency that FastAPI
+solves costs 25 µs, as much as the check of an input. The others have it solved.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -39,21 +43,25 @@ class Parts:
         )
 
 
-async def _parts(request: Request) -> Parts:
+def parts_of(request: Request) -> Parts:
+    """The program's parts."""
     parts: Parts = request.app.state.parts
     return parts
 
 
-async def _own_url(request: Request, parts: Annotated[Parts, Depends(_parts)]) -> str:
-    return str(parts.settings.public_url or request.base_url).rstrip("/")
-
-
-async def _uses(request: Request) -> Uses:
+def uses_of(request: Request) -> Uses:
+    """Where the use of keys is noted."""
     uses: Uses = request.app.state.uses
     return uses
 
 
+def own_url(request: Request) -> str:
+    """The gateway's own URL as its callers see it, without a slash at the end."""
+    return str(parts_of(request).settings.public_url or request.base_url).rstrip("/")
+
+
+async def _parts(request: Request) -> Parts:
+    return parts_of(request)
+
+
 Wired = Annotated[Parts, Depends(_parts)]
-KeyUses = Annotated[Uses, Depends(_uses)]
-#: The gateway's own URL as its callers see it, without a slash at the end.
-OwnUrl = Annotated[str, Depends(_own_url)]

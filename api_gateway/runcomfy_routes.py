@@ -5,17 +5,18 @@ https://docs.runcomfy.com/model-apis/async-queue-endpoints
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api_gateway.acceptance import accept
 from api_gateway.auth import Caller
-from api_gateway.bodies import JsonObject
+from api_gateway.bodies import read_object
 from api_gateway.cancelling import cancel_once
+from api_gateway.direct import DirectRoute
 from api_gateway.following import wait_for_end, wait_until
-from api_gateway.metadata import NOTED, QueryMetadata, metadata_query
-from api_gateway.model_routes import ModelId
+from api_gateway.metadata import NOTED, metadata_query, read_metadata
+from api_gateway.model_routes import ModelId, whole_model_id
 from api_gateway.openapi import INPUT_BODY, refusals
-from api_gateway.parts import OwnUrl, Wired
+from api_gateway.parts import Wired, own_url, parts_of
 from api_gateway.reading import Requested, queue_position_of
 from api_gateway.runcomfy_schemas import (
     RequestAccepted,
@@ -25,7 +26,7 @@ from api_gateway.runcomfy_schemas import (
     RequestWaited,
 )
 from api_gateway.submitting import Asked, IdempotencyKey, tell_replay
-from api_gateway.waiting import PreferredWait, Wait
+from api_gateway.waiting import Prefer, Wait, grant
 from generations.errors import (
     AddressNotAllowed,
     BodyTooLarge,
@@ -42,33 +43,31 @@ from generations.model import NewGeneration
 from generations.presentation import result_body, shown_status
 
 router = APIRouter(prefix="/v1", tags=["RunComfy"])
+#: Its one route apart, because of its class.
+submitting = APIRouter(prefix="/v1", tags=["RunComfy"], route_class=DirectRoute)
 
 #: The routes of a request that the answer to its submission leads to.
 LEADS_TO: Final = ("status", "result", "cancel")
 
 
-async def _asked_for(
-    origin: Caller,
-    model_id: ModelId,
-    input_: JsonObject,
-    asked: Annotated[Asked, Query()],
-    metadata: QueryMetadata,
+async def _new_generation(
+    request: Request, origin: str, model_id: str, asked: Asked
 ) -> NewGeneration:
     return NewGeneration(
         id=new_id(GENERATION),
         origin=origin,
-        model_id=model_id,
-        input=input_,
+        model_id=whole_model_id(request, model_id),
+        input=await read_object(request),
         webhook=asked.webhook,
         webhook_intermediate_status=asked.webhook_intermediate_status,
         on_uncertain=asked.on_uncertain,
         preflight=asked.preflight,
         deadline=asked.deadline,
-        metadata=metadata,
+        metadata=read_metadata(request.query_params.multi_items()),
     )
 
 
-@router.post(
+@submitting.post(
     "/models/{model_id:path}",
     operation_id="submit_request",
     summary="Submit a request",
@@ -86,12 +85,12 @@ async def _asked_for(
     ),
 )
 async def submit_request(
-    new: Annotated[NewGeneration, Depends(_asked_for)],
-    parts: Wired,
-    own_url: OwnUrl,
+    origin: Caller,
+    model_id: ModelId,
+    asked: Annotated[Asked, Query()],
     request: Request,
     response: Response,
-    preferred_wait: PreferredWait,
+    prefer: Prefer = None,
     idempotency_key: IdempotencyKey = None,
 ) -> RequestAccepted | RequestWaited:
     """Put a request on record; it is submitted to RunComfy at once, and survives any restart.
@@ -99,14 +98,17 @@ async def submit_request(
     With `Prefer: wait=n`, which RunComfy does not have, the answer comes when the request has
     ended or the seconds are over, and holds the result as it is then.
     """
+    new, parts = await _new_generation(request, origin, model_id, asked), parts_of(request)
+    seconds = grant(prefer, response)
     accepted = await accept(
         new, parts, idempotency_key=idempotency_key, input_at=(), response=response
     )
     tell_replay(response, new, accepted)
-    urls = {f"{what}_url": _url(own_url, accepted.id, what) for what in LEADS_TO}
-    if preferred_wait is None:
+    base = own_url(request)
+    urls = {f"{what}_url": _url(base, accepted.id, what) for what in LEADS_TO}
+    if seconds is None:
         return RequestAccepted.model_validate({"request_id": accepted.id, **urls})
-    waited = await wait_for_end(accepted, parts, request.receive, seconds=preferred_wait)
+    waited = await wait_for_end(accepted, parts, request.receive, seconds=seconds)
     return RequestWaited.model_validate({**result_body(waited), **urls})
 
 
@@ -118,7 +120,7 @@ async def submit_request(
     responses=refusals(GenerationNotFound),
 )
 async def get_request_status(
-    generation: Requested, parts: Wired, own_url: OwnUrl, request: Request, wait: Wait = 0
+    generation: Requested, parts: Wired, request: Request, wait: Wait = 0
 ) -> RequestStatus:
     """The status in RunComfy's words; ``completed`` says that it stopped, not how."""
     seen = shown_status(generation.status)
@@ -129,12 +131,13 @@ async def get_request_status(
         request.receive,
         seconds=wait,
     )
+    base = own_url(request)
     return RequestStatus.model_validate(
         {
             "request_id": moved.id,
             "status": shown_status(moved.status),
-            "status_url": _url(own_url, moved.id, "status"),
-            "result_url": _url(own_url, moved.id, "result"),
+            "status_url": _url(base, moved.id, "status"),
+            "result_url": _url(base, moved.id, "result"),
             "queue_position": await queue_position_of(moved, parts.store),
         }
     )

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Final
 
-from fastapi import Depends, Header, Query, Response
+from fastapi import Header, Query, Response
 from pydantic import WithJsonSchema
 
 #: Seconds that a caller is kept waiting at most; proxies do not keep connections much longer.
@@ -14,7 +14,7 @@ _WAIT: Final = re.compile(
     r'\s*wait\s*(?:=\s*(?:"([0-9]{1,9})"|([0-9]{1,9})))?\s*(?:;.*)?', re.IGNORECASE
 )
 
-_Prefer = Annotated[
+Prefer = Annotated[
     list[str] | None,
     # One header or several, which are one with commas.
     WithJsonSchema({"type": "string", "examples": ["wait=30"]}),
@@ -49,12 +49,9 @@ def preferred_wait(prefer: list[str] | None) -> int | None:
     return None
 
 
-async def _grant(response: Response, prefer: _Prefer = None) -> int | None:
+def grant(prefer: list[str] | None, response: Response) -> int | None:
+    """The seconds to wait for the end, as the answer will say; None: not at all."""
     seconds = preferred_wait(prefer)
     if seconds is not None:
         response.headers["Preference-Applied"] = f"wait={seconds}"
     return seconds
-
-
-#: The seconds to wait for the end, as the caller prefers and the answer says; None: not at all.
-PreferredWait = Annotated[int | None, Depends(_grant)]
