@@ -38,6 +38,7 @@ def judge_server(facts: Mapping[str, Any], fsync: str | None) -> list[Finding]:
         _judge_append_only(facts),
         _judge_fsync(fsync),
         _judge_eviction(facts),
+        *_judge_replicas(facts),
     ]
 
 
@@ -71,6 +72,19 @@ def _judge_fsync(fsync: str | None) -> Finding:
         return Finding("appendfsync", Level.OK, fsync)
     advice = "Set 'appendfsync always': else a crash loses what was accepted just before it."
     return Finding("appendfsync", Level.PROBLEM, fsync, advice)
+
+
+def _judge_replicas(facts: Mapping[str, Any]) -> list[Finding]:
+    replicas = int(facts.get("connected_slaves", 0))
+    # A server tells the second one only where it waits for replicas at all.
+    if not replicas or "min_slaves_good_slaves" in facts:
+        return []
+    advice = (
+        "Set 'min-replicas-to-write 1' and a 'min-replicas-max-lag' of a few seconds: what a "
+        "primary alone had is forgotten by a failover, and may be paid again."
+    )
+    said = f"{replicas}, and writes go on where they fall behind"
+    return [Finding("replicas", Level.WARNING, said, advice)]
 
 
 def _judge_eviction(facts: Mapping[str, Any]) -> Finding:

@@ -84,10 +84,19 @@ def test_a_kill_between_an_answer_and_its_record_pays_nothing_twice_and_loses_no
         eventually(lambda: gate.answers_held == 2, "the submission has its answer")
         breakable.broker.pause_writes()
         gate.let_answers_through()
-        # Of the poll and the submission, and the dispatcher's claim.
-        breakable.broker.wait_for_held_writes(3)
+        eventually(
+            lambda: worker.has_logged("submission.accepted", submitted_id),
+            "the worker has the answer to its submission",
+        )
         (entry,) = runcomfy.paid_for(polled)
-        assert runcomfy.request(entry["request_id"])["calls"]["result"] == 1
+        eventually(
+            lambda: (
+                runcomfy.request(entry["request_id"])["calls"].get("result") == 1
+                and not gate.answers_held
+            ),
+            "the poll has its result",
+        )
+        breakable.broker.wait_for_held_writes()
 
         worker.kill()
         breakable.broker.go_on_writing()

@@ -49,6 +49,23 @@ def test_what_loses_generations_is_a_problem(change: dict[str, Any], check: str)
     assert problems({**DURABLE, **change}) == {check}
 
 
+@pytest.mark.parametrize(
+    ("facts", "warned"),
+    [
+        ({}, False),
+        ({"connected_slaves": 0}, False),
+        ({"connected_slaves": 1}, True),
+        ({"connected_slaves": 2, "min_slaves_good_slaves": 2}, False),
+    ],
+)
+def test_replicas_that_may_fall_behind_are_worth_a_warning(
+    facts: dict[str, int], warned: bool
+) -> None:
+    warnings = [f for f in judge_server({**DURABLE, **facts}, "always") if f.level is Level.WARNING]
+
+    assert [finding.check for finding in warnings] == ["replicas"] * warned
+
+
 def test_a_lazy_fsync_is_a_problem_and_an_unknown_one_a_warning() -> None:
     assert problems(DURABLE, fsync="everysec") == {"appendfsync"}
     assert problems(DURABLE, fsync=None) == set()
