@@ -38,6 +38,8 @@ format: setup ## Put the code in shape
 
 bench: setup ## Every figure of the README
 	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench.rolling_restart
+	$(BIN)/python -m bench.accept
 	$(BIN)/python -m bench.waiting
 
 chaos: setup ## Everything under faults, its processes killed all the while
