@@ -24,7 +24,8 @@ up: setup ## Everything on this machine, until Ctrl-C
 	@$(BIN)/darkroom up
 
 test: setup ## Unit, integration and acceptance tests
-	$(BIN)/pytest
+	$(BIN)/pytest tests/unit tests/integration
+	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/acceptance
 
 check: setup ## Formatting, lint, types and the rooms' walls
 	$(BIN)/ruff format --check $(CHECKED)
