@@ -13,7 +13,8 @@ LONGEST_POLL_GAP: Final = timedelta(seconds=10)
 POLL_GROWTH: Final = 1.25
 
 FIRST_BACKOFF: Final = timedelta(seconds=1)
-LONGEST_BACKOFF: Final = timedelta(seconds=30)
+#: Of one generation. While RunComfy answers nobody, the breaker slows all of them.
+LONGEST_BACKOFF: Final = timedelta(seconds=16)
 
 #: A Retry-After beyond these is not believed: the generation would outlive its deadline.
 LONGEST_ASKED_BY_RUNCOMFY: Final = timedelta(hours=1)

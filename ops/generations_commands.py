@@ -186,8 +186,8 @@ async def _run(redis_url: str, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
     from generations.logs import configure_logs
     from generations.settings import GatewaySettings
 
-    # On standard error, and only what a person must know: the command says the rest.
-    configure_logs("WARNING")
+    # What a person is to know stands in the command's own sentences.
+    configure_logs("ERROR")
     redis = connect(redis_url, max_connections=4)
     try:
         parts = Parts.over(redis, GatewaySettings())

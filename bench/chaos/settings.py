@@ -22,7 +22,7 @@ class ChaosSettings(BaseSettings):
     kills: int = Field(default=46, ge=0)
     redis_kills: int = Field(default=6, ge=0)
     #: After the submit phase, at most.
-    drain: float = Field(default=150.0, gt=0)
+    drain: float = Field(default=200.0, gt=0)
     #: How long a call to the simulator that hangs is kept waiting: longer than its timeouts.
     hang: float = Field(default=10.0, ge=0)
     #: Divides the time of a generation, which is about 20 seconds.

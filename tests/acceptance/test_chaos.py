@@ -9,10 +9,10 @@ from bench.chaos.run import run_chaos
 from bench.chaos.settings import ChaosSettings
 from ops.local.folder import Folder
 
-SHORT: Final = ChaosSettings(n=200, seconds=25.0, kills=8, redis_kills=2, drain=60.0)
+SHORT: Final = ChaosSettings(n=200, seconds=25.0, kills=8, redis_kills=2, drain=120.0)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 async def test_nothing_is_lost_or_paid_twice_while_parts_and_redis_are_killed(
     tmp_path: Path,
 ) -> None:
