@@ -1,5 +1,6 @@
 """Accepting a generation, the same on both faces: check what can be checked, then record."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -46,8 +47,11 @@ async def accept(
     ask = Ask(new, idempotency_key)
     try:
         new = checked(new, parts, input_at=input_at)
-    except Refusal as refusal:
-        return await _replayed(ask, refusal, parts)
+    except Refusal:
+        replay = await _find_replay(ask, parts)
+        if replay is None:
+            raise
+        return replay
     generation, quotas = await parts.store.accept_counted(new, idempotency_key=idempotency_key)
     if response is not None:
         response.headers.update(quota_headers(quotas))
@@ -59,16 +63,17 @@ async def accept_all(
     asks: Sequence[Ask], parts: Parts, *, response: Response
 ) -> list[Generation | Refusal]:
     """As :func:`accept`, of many in one round trip: for each what it returns, or raises."""
-    settled: dict[str, Generation | Refusal] = {}
     fit: list[Ask] = []
+    unfit: list[tuple[Ask, Refusal]] = []
     for ask in asks:
         try:
             fit.append(replace(ask, new=checked(ask.new, parts)))
         except Refusal as refusal:
-            try:
-                settled[ask.new.id] = await _replayed(ask, refusal, parts)
-            except Refusal:
-                settled[ask.new.id] = refusal
+            unfit.append((ask, refusal))
+    replays = await asyncio.gather(*(_find_replay(ask, parts) for ask, _ in unfit))
+    settled: dict[str, Generation | Refusal] = {
+        ask.new.id: replay or refusal for (ask, refusal), replay in zip(unfit, replays, strict=True)
+    }
     for ask, one in zip(fit, await parts.store.accept_all(fit), strict=True):
         if isinstance(one, Refusal):
             settled[ask.new.id] = one
@@ -81,16 +86,15 @@ async def accept_all(
     return [settled[ask.new.id] for ask in asks]
 
 
-async def _replayed(ask: Ask, refusal: Refusal, parts: Parts) -> Generation:
-    """What was accepted before; raises the refusal where nothing was.
+async def _find_replay(ask: Ask, parts: Parts) -> Generation | None:
+    """What was accepted before for the same, although it would be refused by now.
 
     Between a request and its repetition the catalog may have come to know the model, or the
     operator may have closed an address. What is being made, and paid, is not denied for that.
     """
     before = await parts.store.find_replay(ask)
-    if before is None:
-        raise refusal
-    _log(ask.new, before)
+    if before is not None:
+        _log(ask.new, before)
     return before
 
 

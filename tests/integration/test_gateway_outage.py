@@ -19,8 +19,7 @@ from generations.connection import connect
 from generations.origins import OriginStore
 from generations.settings import GatewaySettings
 from tests.builders import UNLISTED, a_new_generation
-from tests.conftest import DURABLE
-from tests.integration.gateway_process import GatewayProcess, free_port
+from tests.integration.gateway_process import GatewayProcess
 from tests.waiting import eventually
 
 ROUTES = [
@@ -34,16 +33,6 @@ ROUTES = [
     ("POST", "/v1/requests/gen_1/cancel"),
     ("GET", "/readyz"),
 ]
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ValkeyServer]:
-    """A server of the test's own, to be stopped and started; it keeps its port and data."""
-    started = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey", config=DURABLE)
-    started.start()
-    yield started
-    if started.is_running():
-        started.stop()
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """Watches ring when their generation moves, through every trouble; nobody asks Redis meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -15,8 +14,6 @@ from generations.lifecycle import Status
 from generations.moves import CHANNEL, Moves
 from generations.store import GenerationStore
 from tests.builders import a_new_generation
-from tests.conftest import DURABLE
-from tests.integration.gateway_process import free_port
 from tests.integration.played_worker import PlayedWorker
 from tests.waiting import PATIENCE, eventually
 
@@ -117,16 +114,6 @@ async def test_a_lost_connection_rings_every_bell_once_it_stands_again(
     with moves.watch("gen_1") as watch:
         assert await store_redis.client_kill_filter(_type="pubsub") >= 1
         assert await watch.rung(seconds=PATIENCE)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ValkeyServer]:
-    """A server of the test's own, to be stopped and started; it keeps its port and data."""
-    started = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey", config=DURABLE)
-    started.start()
-    yield started
-    if started.is_running():
-        started.stop()
 
 
 async def test_what_moved_while_nobody_could_hear_it_rings_when_redis_is_back(
