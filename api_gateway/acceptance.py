@@ -9,10 +9,12 @@ from fastapi import Response
 from api_gateway.model_ids import check_model_id
 from api_gateway.parts import Parts
 from api_gateway.quotas import quota_headers, refusal_headers
+from generations import metrics
 from generations.accepting import Ask
 from generations.addresses import check_webhook
 from generations.catalog import Catalog
 from generations.errors import Fault, InvalidInput, Refusal
+from generations.lifecycle import Status
 from generations.logs import logger
 from generations.model import Generation, InputSchema, NewGeneration
 
@@ -99,8 +101,13 @@ async def _find_replay(ask: Ask, parts: Parts) -> Generation | None:
 
 
 def _log(new: NewGeneration, generation: Generation) -> None:
+    is_new = generation.id == new.id
+    metrics.ACCEPTS.labels("accepted" if is_new else "replayed").inc()
+    if is_new:
+        known = new.model_id if new.schema is InputSchema.KNOWN else metrics.OTHER_MODEL
+        metrics.MOVES.labels(Status.QUEUED, known).inc()
     log.info(
-        "generation.accepted" if generation.id == new.id else "generation.replayed",
+        "generation.accepted" if is_new else "generation.replayed",
         generation_id=generation.id,
         origin=generation.origin,
         model_id=generation.model_id,

@@ -28,6 +28,7 @@ from api_gateway.request_ids import RequestIds
 from api_gateway.stopping import told_to_stop
 from api_gateway.uses import Uses
 from generations.connection import connect
+from generations.exporter import exporting
 from generations.logs import configure_logs
 from generations.settings import GatewaySettings, load_settings
 
@@ -80,6 +81,7 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
             async with (
                 parts.moves.heard(),
                 parts.catalog.following(interval=settings.catalog_check),
+                exporting("gateway", redis, settings.metrics_host, settings.metrics_ports),
             ):
                 with told_to_stop(parts.moves.let_go):
                     yield

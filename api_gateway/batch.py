@@ -20,6 +20,7 @@ from api_gateway.reading import bodies_of
 from api_gateway.schemas import GenerationBody, Problem
 from generations.accepting import Ask
 from generations.errors import BodyTooLarge, Refusal
+from generations.metrics import REFUSALS
 from generations.model import Generation
 from generations.records import dump_json
 
@@ -102,6 +103,7 @@ def _accepted(body: GenerationBody, ask: Ask) -> BatchResult:
 
 def _refused(problem: Problem, place: int) -> BatchResult:
     """The problem of one create, its pointers from the batch's root."""
+    REFUSALS.labels(problem.code).inc()
     errors = [
         error.model_copy(update={"pointer": f"#/generations/{place}{error.pointer[1:]}"})
         for error in problem.errors or ()

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -39,6 +40,10 @@ def _split(value: Any) -> Any:
     return value
 
 
+#: How many ports are tried for metrics: as many programs of one kind may share a machine.
+METRICS_REACH: Final = 20
+
+Port = Annotated[int, Field(ge=0, le=65535)]
 #: Seconds in the environment (``10``, ``0.5``), or ISO 8601 (``PT24H``); never negative.
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta())]
 
@@ -65,6 +70,8 @@ class StoreSettings(BaseSettings):
     #: Endpoints beside the public ones that may be called: CIDRs and host names.
     webhook_allow: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    #: The address on which metrics are exported.
+    metrics_host: str = "127.0.0.1"
 
     @field_validator("webhook_allow", mode="before")
     @classmethod
@@ -114,6 +121,15 @@ class GatewaySettings(StoreSettings):
     catalog_check: Duration = Field(default=timedelta(seconds=5), gt=timedelta())
     #: Whether /docs and /openapi.json are served.
     docs: bool = True
+    #: Where /metrics is, or the next free port below it; 0 for nowhere.
+    gateway_metrics_port: Port = 9539
+
+    @property
+    def metrics_ports(self) -> Sequence[int]:
+        """The ports that metrics may be exported on, the first that is free."""
+        # Downwards, so that a gateway and a worker on one machine keep out of each other's way.
+        first = self.gateway_metrics_port
+        return range(first, max(first - METRICS_REACH, 0), -1) if first else ()
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -155,11 +171,19 @@ class WorkerSettings(StoreSettings):
     catalog_interval: Duration = timedelta(hours=1)
     #: How often the dispatcher looks for what is due.
     dispatch_interval: Duration = timedelta(milliseconds=25)
+    #: Where /metrics is, or the next free port above it; 0 for nowhere.
+    worker_metrics_port: Port = 9540
 
     @field_validator("delivery_schedule", mode="before")
     @classmethod
     def _split_seconds(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value
+
+    @property
+    def metrics_ports(self) -> Sequence[int]:
+        """The ports that metrics may be exported on, the first that is free."""
+        first = self.worker_metrics_port
+        return range(first, min(first + METRICS_REACH, 65536)) if first else ()
 
     @property
     def api_base(self) -> str:

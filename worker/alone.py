@@ -17,10 +17,11 @@ from generations.logs import configure_logs, logger
 from generations.model import Delivery
 from generations.settings import WorkerSettings
 from generations.steps import Lane
+from generations.tally import tally
 from worker.claims import GIVEN_BACK, LEFT, act, report
 from worker.clients import Clients
 from worker.delivery import attempt_once
-from worker.polling import poll_once
+from worker.polling import count_polls, poll_once
 from worker.submission import submit_once
 
 log = logger(__name__)
@@ -51,6 +52,8 @@ async def _try(claim: Claim, next_fence: int, clients: Clients) -> str | None:
         return await act(mine, record, attempt_once, clients)
     once = submit_once if claim.lane is Lane.SUBMISSIONS else poll_once
     word = await act(mine, record, once, clients)
+    if once is poll_once:
+        count_polls([word])
     await report(Counter([word]), clients)
     return word
 
@@ -69,6 +72,8 @@ async def main() -> None:
         log.warning("trial.left", reason=type(exc).__name__)
     finally:
         await clients.close()
+        # Whoever started this goes on with its counts.
+        sys.stdout.write(json.dumps(tally()))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from generations.due import Claim
 from generations.errors import AddressNotAllowed, EndpointUnavailable, GenerationNotFound
 from generations.lifecycle import DeliveryStatus
 from generations.logs import logger
+from generations.metrics import ATTEMPT_SECONDS, ATTEMPTS, result_of
 from generations.model import Attempt, Delivery, Generation
 from generations.pacing import AttemptAgain, decide_next_attempt
 from generations.presentation import event_body
@@ -96,6 +97,8 @@ async def _attempt(
         status_code=answer.status_code if answer else None,
         error=error,
     )
+    ATTEMPTS.labels(result_of(attempt.status_code)).inc()
+    ATTEMPT_SECONDS.observe(attempt.duration_ms / 1000)
     log.info("delivery.attempted", number=attempt.number, status_code=attempt.status_code)
     return Attempted(attempt, retry_after(answer) if answer else None)
 

@@ -1,14 +1,18 @@
 """Looking at RunComfy for a generation that it has, and deciding what follows."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Final
 
 from generations.due import Claim
 from generations.errors import RunComfyThrottled, RunComfyUnavailable
-from generations.lifecycle import Status
+from generations.lifecycle import Status, is_finished
 from generations.logs import logger
+from generations.metrics import DETECTION_SECONDS, POLLS, POLLS_PER_GENERATION
 from generations.model import ErrorCode, Generation
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
@@ -44,6 +48,24 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
     return await settle(claim, step, clients)
 
 
+def count_polls(words: Iterable[str]) -> None:
+    """Count what polls came to, in the words of :func:`poll_once`."""
+    for word, count in Counter(words).items():
+        POLLS.labels(word).inc(count)
+
+
+def _count_end(generation: Generation, seen: Observation | NotThere, *, now: datetime) -> None:
+    if isinstance(seen, NotThere) or seen.status is None or not is_finished(seen.status):
+        return
+    POLLS_PER_GENERATION.observe(generation.polls + 1)
+    if seen.finished_at is not None:
+        # Where RunComfy's clock is ahead of ours, it was seen at once as far as we can tell.
+        delay, source = max(now - seen.finished_at, timedelta()), "runcomfy"
+    else:
+        delay, source = decide_next_poll(polls=generation.polls, draw=0.5) / 2, "estimated"
+    DETECTION_SECONDS.labels(source).observe(delay.total_seconds())
+
+
 async def _look_in_time(generation: Generation, clients: Clients, *, now: datetime) -> Step:
     # Several calls, each with its own limit, must not outlast the lease.
     try:
@@ -60,7 +82,9 @@ async def _look(generation: Generation, clients: Clients, *, now: datetime) -> S
         outcome = await _ask_to_cancel(request_id, clients)
         if outcome is not None:
             return decide_cancel(generation, outcome)
+    began = monotonic()
     seen = await clients.runcomfy.look(request_id)
+    _count_end(generation, seen, now=now + timedelta(seconds=monotonic() - began))
     return decide_poll(generation, seen, now=now, draw=clients.draw())
 
 

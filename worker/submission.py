@@ -9,6 +9,7 @@ from generations.due import Claim, Unsettled
 from generations.errors import RunComfyRejected, RunComfyUnavailable, SubmissionUncertain
 from generations.lifecycle import Status
 from generations.logs import logger
+from generations.metrics import SUBMISSIONS
 from generations.model import ErrorCode, Generation, OnUncertain
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
@@ -66,6 +67,7 @@ async def _settle_uncertain(
     claim: Claim, generation: Generation, exc: SubmissionUncertain, clients: Clients
 ) -> None:
     log.warning("submission.uncertain")
+    SUBMISSIONS.labels("uncertain").inc()
     step = uncertain(generation, exc, policy=await _policy_of(generation, clients))
     await settle(claim, step, clients)
 
@@ -117,9 +119,11 @@ async def _submit(generation: Generation, clients: Clients) -> Step:
         request_id = await clients.calls.make(call)
     except RunComfyUnavailable as exc:
         log.warning("submission.not_sent", reason=exc.code)
+        SUBMISSIONS.labels("not_sent").inc()
         return not_sent(generation, exc, draw=clients.draw())
     except RunComfyRejected as exc:
         log.info("submission.rejected")
+        SUBMISSIONS.labels("rejected").inc()
         return rejected(generation, exc)
     except Stopping as exc:
         if not exc.has_begun:
@@ -127,6 +131,7 @@ async def _submit(generation: Generation, clients: Clients) -> Step:
         raise SubmissionUncertain(STOPPED) from None
     # On the log before it is on record: if it never gets there, it can be adopted from here.
     log.info("submission.accepted", runcomfy_request_id=request_id)
+    SUBMISSIONS.labels("accepted").inc()
     return submitted(generation, request_id, draw=clients.draw())
 
 
