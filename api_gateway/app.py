@@ -3,6 +3,7 @@
 Started by ``granian --interface asgi --factory api_gateway:create_app``.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -31,6 +32,7 @@ from generations.connection import connect
 from generations.exporter import exporting
 from generations.logs import configure_logs
 from generations.settings import GatewaySettings, load_settings
+from generations.traces import collect_traces, end_traces
 
 
 def create_app(settings: GatewaySettings | None = None) -> FastAPI:
@@ -69,6 +71,7 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure_logs(settings.log_level)
+        collect_traces("gateway", settings)
         allow_open_files()
         redis = connect(settings.redis_url.get_secret_value())
         parts = Parts.over(redis, settings)
@@ -88,5 +91,6 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
         finally:
             await uses.finish()
             await redis.aclose()
+            await asyncio.to_thread(end_traces)
 
     return lifespan

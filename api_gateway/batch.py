@@ -23,6 +23,7 @@ from generations.errors import BodyTooLarge, Refusal
 from generations.metrics import REFUSALS
 from generations.model import Generation
 from generations.records import dump_json
+from generations.trace import Trace
 
 #: The route's path.
 BATCH: Final = "/v1/generations/batch"
@@ -38,6 +39,7 @@ class Batch:
     parts: Parts
     #: For the whole; each create that has none gets one of its own that is derived from it.
     idempotency_key: str | None
+    trace: Trace | None
     #: Is told what is left of the origin's limits.
     response: Response
 
@@ -82,7 +84,7 @@ class Batch:
         asked = read_as(BatchItem, item)
         whole = self.idempotency_key
         derived = None if whole is None else f"{whole}\n{place}"
-        return Ask(new_generation(self.origin, asked), asked.idempotency_key or derived)
+        return Ask(new_generation(self.origin, asked, self.trace), asked.idempotency_key or derived)
 
     async def _accept(self, asks: Mapping[int, Ask]) -> dict[int, BatchResult]:
         settled = await accept_all(list(asks.values()), self.parts, response=self.response)

@@ -72,6 +72,14 @@ class StoreSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     #: The address on which metrics are exported.
     metrics_host: str = "127.0.0.1"
+    #: Where spans are collected, by OTLP over HTTP; unset: nowhere. OpenTelemetry's own
+    #: variables, which its library reads too.
+    otlp_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    otlp_traces_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    )
 
     @field_validator("webhook_allow", mode="before")
     @classmethod
@@ -93,6 +101,11 @@ class StoreSettings(BaseSettings):
     def allowed(self) -> Allowed:
         """Endpoints that may be called beside the public ones."""
         return Allowed.parse(self.webhook_allow)
+
+    @property
+    def collects_traces(self) -> bool:
+        """Whether there is a collector of spans."""
+        return bool(self.otlp_endpoint or self.otlp_traces_endpoint)
 
     @property
     def broker(self) -> str:

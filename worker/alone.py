@@ -18,7 +18,8 @@ from generations.model import Delivery
 from generations.settings import WorkerSettings
 from generations.steps import Lane
 from generations.tally import tally
-from worker.claims import GIVEN_BACK, LEFT, act, report
+from generations.traces import collect_traces, end_traces
+from worker.claims import GIVEN_BACK, LEFT, act, naming, report
 from worker.clients import Clients
 from worker.delivery import attempt_once
 from worker.polling import count_polls, poll_once
@@ -48,10 +49,11 @@ async def _try(claim: Claim, next_fence: int, clients: Clients) -> str | None:
     if taken is None:
         return None
     mine, record = taken
-    if isinstance(record, Delivery):
-        return await act(mine, record, attempt_once, clients)
-    once = submit_once if claim.lane is Lane.SUBMISSIONS else poll_once
-    word = await act(mine, record, once, clients)
+    with naming(mine, record):
+        if isinstance(record, Delivery):
+            return await act(mine, record, attempt_once, clients)
+        once = submit_once if claim.lane is Lane.SUBMISSIONS else poll_once
+        word = await act(mine, record, once, clients)
     if once is poll_once:
         count_polls([word])
     await report(Counter([word]), clients)
@@ -62,6 +64,7 @@ async def main() -> None:
     """Try what is asked for; a record that breaks the code ends the process."""
     settings = WorkerSettings()
     configure_logs(settings.log_level)
+    collect_traces("worker", settings)
     clients = await Clients.open(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,6 +75,7 @@ async def main() -> None:
         log.warning("trial.left", reason=type(exc).__name__)
     finally:
         await clients.close()
+        end_traces()
         # Whoever started this goes on with its counts.
         sys.stdout.write(json.dumps(tally()))
 

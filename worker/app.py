@@ -22,6 +22,7 @@ from generations.logs import configure_logs, logger
 from generations.servers import for_kombu
 from generations.settings import StoreSettings, WorkerSettings, load_settings
 from generations.steps import Lane
+from generations.traces import collect_traces, end_traces
 from worker.dispatcher import TASK_NAMES, Dispatcher
 from worker.leases import STOP_GRACE, STOP_LIMIT
 from worker.loop import process_loop
@@ -115,7 +116,8 @@ def _configure_logs(**_: Any) -> None:
 
 @worker_init.connect
 def _check_settings(**_: Any) -> None:
-    load_settings(WorkerSettings)  # Refuse to start, rather than fail at the first task.
+    # Refuse to start, rather than fail at the first task.
+    collect_traces("worker", load_settings(WorkerSettings))
 
 
 @task_prerun.connect
@@ -144,3 +146,4 @@ def _end_at_once() -> None:
 @worker_shutdown.connect
 def _close(**_: Any) -> None:
     process_loop.close()
+    end_traces()

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from structlog.contextvars import bind_contextvars
+
 from generations.due import Claim
 from generations.errors import AddressNotAllowed, EndpointUnavailable, GenerationNotFound
 from generations.lifecycle import DeliveryStatus
@@ -15,6 +17,8 @@ from generations.pacing import AttemptAgain, decide_next_attempt
 from generations.presentation import event_body
 from generations.records import dump_json
 from generations.steps import Due, Lane, Step
+from generations.trace import Trace, ids_of
+from generations.traces import span
 from worker.answers import Answer, retry_after
 from worker.claims import settle
 from worker.clients import Clients
@@ -40,7 +44,13 @@ async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> st
         return await settle(claim, Step(due=None, to=DeliveryStatus.EXHAUSTED), clients)
     if is_pointless(delivery, generation):
         return await settle(claim, Step(due=None, to=DeliveryStatus.SUPERSEDED), clients)
-    attempted = await _attempt(delivery, generation, clients, at=claim.taken_at)
+    bind_contextvars(**ids_of(generation.trace))
+    number, ids = len(delivery.attempts) + 1, {"delivery_id": delivery.id}
+    with span("delivery.attempt", generation.trace, "client", attempt=number, **ids) as one:
+        attempted = await _attempt(
+            delivery, generation, clients, at=claim.taken_at, trace=one.handed_on(generation.trace)
+        )
+        one.note(result=result_of(attempted.attempt.status_code))
     step = decide_delivery(
         attempted,
         schedule=clients.settings.delivery_schedule,
@@ -74,7 +84,12 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
 
 
 async def _attempt(
-    delivery: Delivery, generation: Generation, clients: Clients, *, at: datetime
+    delivery: Delivery,
+    generation: Generation,
+    clients: Clients,
+    *,
+    at: datetime,
+    trace: Trace | None,
 ) -> Attempted:
     origin = await clients.origins.find(delivery.origin)
     body = dump_json(event_body(generation, delivery.sequence)).encode()
@@ -82,6 +97,7 @@ async def _attempt(
     headers = {
         "content-type": "application/json",
         "user-agent": "darkroom",
+        **(trace.headers if trace else {}),
         **sign(
             body,
             event_id=delivery.event_id,

@@ -16,6 +16,7 @@ from generations.metrics import DETECTION_SECONDS, POLLS, POLLS_PER_GENERATION
 from generations.model import ErrorCode, Generation
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
+from generations.traces import Span, span
 from worker.claims import UNANSWERED, UNASKED, settle
 from worker.clients import Clients
 from worker.runcomfy.protocol import NotThere, Observation
@@ -26,6 +27,9 @@ log = logger(__name__)
 #: long: a deploy on its side, or a replica that lags, must not fail what is paid for.
 MISSES: Final = 5
 BELIEVED_AFTER: Final = timedelta(minutes=10)
+#: Polls of one generation that are traced whatever comes of them; later ones, if it moved or
+#: RunComfy did not answer.
+TRACED_POLLS: Final = 20
 ANSWERED: Final = {"failures": 0, "misses": 0, "missing_since": None}
 
 
@@ -40,12 +44,20 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         await settle(claim, step, clients)
         return UNASKED
     try:
-        step = await clients.calls.make(_look_in_time(generation, clients, now=claim.taken_at))
+        with _span(generation) as one:
+            step = await clients.calls.make(_look_in_time(generation, clients, now=claim.taken_at))
+            if step.to is None and generation.polls >= TRACED_POLLS:
+                one.drop()
     except RunComfyUnavailable as exc:
         log.warning("poll.unanswered", reason=exc.code)
         await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)
         return UNANSWERED
     return await settle(claim, step, clients)
+
+
+def _span(generation: Generation) -> Span:
+    number, ids = generation.polls + 1, {"generation_id": generation.id}
+    return span("generation.poll", generation.trace, "client", poll=number, **ids)
 
 
 def count_polls(words: Iterable[str]) -> None:

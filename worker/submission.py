@@ -13,6 +13,7 @@ from generations.metrics import SUBMISSIONS
 from generations.model import ErrorCode, Generation, OnUncertain
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
+from generations.traces import span
 from worker.calls import Stopping
 from worker.claims import GIVEN_BACK, UNANSWERED, UNASKED, settle
 from worker.clients import Clients
@@ -114,9 +115,13 @@ def intend(leases: Leases) -> Step:
 
 
 async def _submit(generation: Generation, clients: Clients) -> Step:
+    call = clients.runcomfy.submit(generation.model_id, generation.input)
     try:
-        call = clients.runcomfy.submit(generation.model_id, generation.input)
-        request_id = await clients.calls.make(call)
+        with span(
+            "generation.submit", generation.trace, "client", generation_id=generation.id
+        ) as one:
+            request_id = await clients.calls.make(call)
+            one.note(runcomfy_request_id=request_id)
     except RunComfyUnavailable as exc:
         log.warning("submission.not_sent", reason=exc.code)
         SUBMISSIONS.labels("not_sent").inc()
