@@ -283,7 +283,9 @@ class DueIndex:
             set={"error": error, "set_aside": "1"},
             tell=NewDelivery(endpoint, Status.FAILED, origin) if endpoint and origin else None,
         )
-        await self.settle(claim, step)
+        if await self.settle(claim, step) is None:
+            # It had ended, and was only to be asked for its cost: that is asked no more.
+            await self.settle(claim, Step(due=None))
 
     async def _set_delivery_aside(self, claim: Claim, fields: Fields) -> None:
         aside = {"set_aside": "1"}
