@@ -9,10 +9,11 @@ from prometheus_client.metrics_core import Metric
 
 from generations.breaker import BREAKER, BREAKER_FAILURES
 from generations.connection import Redis, load_script, reaching_store
-from generations.indexes import due_key
+from generations.indexes import UNFINISHED, due_key
 from generations.steps import Lane
 
-_UNFINISHED: Final = "Generations and deliveries that have not ended, by the lane that they are in."
+_UNFINISHED: Final = "Generations and deliveries that have not ended."
+_ENTRIES: Final = "What is in a lane: due now, later, or in hand."
 _DUE: Final = "What is due now and not in hand."
 _OLDEST: Final = "How long the oldest of what is due now has been due."
 _BREAKER: Final = "Whether only probes are let through to RunComfy, which answers nobody."
@@ -24,7 +25,7 @@ class LaneFacts:
     """One lane, now."""
 
     lane: Lane
-    unfinished: int
+    entries: int
     due: int
     oldest_due_age: float
 
@@ -33,6 +34,8 @@ class LaneFacts:
 class Facts:
     """What is known of all of them, now."""
 
+    unfinished_generations: int
+    unfinished_deliveries: int
     lanes: tuple[LaneFacts, ...]
     is_breaker_open: bool
 
@@ -46,11 +49,18 @@ class FactReader:
     @reaching_store
     async def read(self) -> Facts:
         """The facts of this instant."""
-        keys = [BREAKER, *(due_key(lane) for lane in Lane)]
-        failures, *found = await self._script(keys=keys)
+        keys = [BREAKER, UNFINISHED, *(due_key(lane) for lane in Lane)]
+        failures, unfinished, *found = await self._script(keys=keys)
         rows = zip(Lane, found[::3], found[1::3], found[2::3], strict=True)
         lanes = tuple(LaneFacts(lane, int(n), int(due), age / 1000) for lane, n, due, age in rows)
-        return Facts(lanes, is_breaker_open=failures >= BREAKER_FAILURES)
+        deliveries = next(one.entries for one in lanes if one.lane is Lane.DELIVERIES)
+        return Facts(
+            # Each unfinished delivery has one entry in its lane, and nothing else is there.
+            unfinished_generations=max(int(unfinished) - deliveries, 0),
+            unfinished_deliveries=deliveries,
+            lanes=lanes,
+            is_breaker_open=failures >= BREAKER_FAILURES,
+        )
 
 
 def families(facts: Facts | None) -> Iterator[Metric]:
@@ -58,12 +68,15 @@ def families(facts: Facts | None) -> Iterator[Metric]:
     yield GaugeMetricFamily("darkroom_redis_up", _UP, value=facts is not None)
     if facts is None:
         return
-    unfinished = GaugeMetricFamily("darkroom_unfinished", _UNFINISHED, labels=["lane"])
+    unfinished = GaugeMetricFamily("darkroom_unfinished", _UNFINISHED, labels=["what"])
+    unfinished.add_metric(["generations"], facts.unfinished_generations)
+    unfinished.add_metric(["deliveries"], facts.unfinished_deliveries)
+    entries = GaugeMetricFamily("darkroom_lane_entries", _ENTRIES, labels=["lane"])
     due = GaugeMetricFamily("darkroom_due", _DUE, labels=["lane"])
     oldest = GaugeMetricFamily("darkroom_oldest_due_age_seconds", _OLDEST, labels=["lane"])
     for one in facts.lanes:
-        unfinished.add_metric([one.lane], one.unfinished)
+        entries.add_metric([one.lane], one.entries)
         due.add_metric([one.lane], one.due)
         oldest.add_metric([one.lane], one.oldest_due_age)
-    yield from (unfinished, due, oldest)
+    yield from (unfinished, entries, due, oldest)
     yield GaugeMetricFamily("darkroom_runcomfy_breaker_open", _BREAKER, value=facts.is_breaker_open)

@@ -67,7 +67,8 @@ class _OtlpSpan:
             kind=_KINDS[kind],
             attributes={f"darkroom.{fact}": value for fact, value in facts.items()},
         )
-        self._is_dropped = False
+        #: None until somebody says.
+        self._is_wanted: bool | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +82,7 @@ class _OtlpSpan:
         if kind is not None:
             self._span.set_attribute("error.type", kind.__qualname__)
             self._span.set_status(api.StatusCode.ERROR)
-        if not self._is_dropped:
+        if self._is_wanted is not False:
             self._span.end()
 
     def handed_on(self, parent: Trace | None) -> Trace | None:
@@ -96,5 +97,5 @@ class _OtlpSpan:
         for fact, value in facts.items():
             self._span.set_attribute(f"darkroom.{fact}", value)
 
-    def drop(self) -> None:
-        self._is_dropped = True
+    def collect(self, wanted: bool) -> None:
+        self._is_wanted = wanted or bool(self._is_wanted)

@@ -38,8 +38,8 @@ class Span(Protocol):
     def note(self, **facts: str | int) -> None:
         """Note facts about it; never a prompt, an URL or a secret."""
 
-    def drop(self) -> None:
-        """Have it not collected."""
+    def collect(self, wanted: bool) -> None:  # noqa: FBT001  # It is what is said.
+        """Have it collected only if any of what is said here is true; of which there may be many."""
 
 
 class Tracer(Protocol):
@@ -67,7 +67,7 @@ class _Off:
     def note(self, **facts: str | int) -> None:
         pass
 
-    def drop(self) -> None:
+    def collect(self, wanted: bool) -> None:
         pass
 
 
