@@ -23,8 +23,8 @@ demo: setup ## The whole path once, on free ports, in under a minute
 up: setup ## Everything on this machine, until Ctrl-C
 	@$(BIN)/darkroom up
 
-test: setup ## Unit, integration and acceptance tests
-	$(BIN)/pytest tests/unit tests/integration
+test: setup ## Unit, integration, browser and acceptance tests
+	$(BIN)/pytest tests/unit tests/integration tests/browser
 	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/acceptance
 
 check: setup ## Formatting, lint, types and the rooms' walls
