@@ -38,8 +38,8 @@ class Span(Protocol):
     def note(self, **facts: str | int) -> None:
         """Note facts about it; never a prompt, an URL or a secret."""
 
-    def collect(self, wanted: bool) -> None:  # noqa: FBT001  # It is what is said.
-        """Have it collected only if any of what is said here is true; of which there may be many."""
+    def collect(self, wanted: bool) -> None:  # It is what is said.
+        """Have it collected only if any of what is said so is true."""
 
 
 class Tracer(Protocol):
