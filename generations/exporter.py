@@ -44,7 +44,7 @@ class Exporter(Collector):
         self._info.add_metric([program, version("darkroom")], 1)
         self._facts = FactReader(redis)
         self._loop = loop
-        self._siblings = Siblings.gather()
+        self._siblings: Siblings | None = None
         self._stopping = threading.Event()
         self._server: Any = None
         self._has_complained = False
@@ -70,7 +70,8 @@ class Exporter(Collector):
     def collect(self) -> Iterator[Metric]:
         """All that is to be told now."""
         yield self._info
-        yield from tally.families(self._siblings.total())
+        if self._siblings is not None:
+            yield from tally.families(self._siblings.total())
         yield from facts.families(self._read_facts())
 
     def _read_facts(self) -> Facts | None:
@@ -87,16 +88,17 @@ class Exporter(Collector):
 
     def _run(self, host: str, ports: Sequence[int]) -> None:
         try:
+            self._siblings = siblings = Siblings.gather()
             while not self._stopping.is_set():
-                if self._server is None and self._siblings.speaks():
+                if self._server is None and siblings.speaks():
                     self._listen(host, ports)
-                if self._siblings.are_many:
-                    self._siblings.write()
+                if siblings.are_many:
+                    siblings.write()
                 self._stopping.wait(INTERVAL)
             if self._server is not None:
                 self._server.shutdown()
                 self._server.server_close()
-            self._siblings.leave()
+            siblings.leave()
         except Exception:
             # The edge of this thread: metrics must not bring down what they are about.
             log.exception("metrics.broken")

@@ -27,13 +27,11 @@ class Siblings:
     """A folder that the processes of one program share, and that goes when the last one ends."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self._folder = folder
+        self._member = _join(folder)
+        self.folder = folder
         # A name of its own: a process number may come again, and would undo what it was.
         self._own = folder / f"{secrets.token_hex(8)}.json"
         self._own.write_text("{}")
-        self._member = _opened(folder / "members")
-        fcntl.flock(self._member, fcntl.LOCK_SH)
         self._speaker: IO[str] | None = None
 
     @classmethod
@@ -62,12 +60,12 @@ class Siblings:
     @property
     def are_many(self) -> bool:
         """Whether there are, or were, others."""
-        return sum(1 for _ in self._folder.glob("*.json")) > 1
+        return sum(1 for _ in self.folder.glob("*.json")) > 1
 
     def speaks(self) -> bool:
         """Whether this process is the one of them that answers; another is when it ends."""
         if self._speaker is None:
-            speaker = _opened(self._folder / "speaker")
+            speaker = _opened(self.folder / "speaker")
             if not _locks(speaker):
                 speaker.close()
                 return False
@@ -80,12 +78,24 @@ class Siblings:
         if self._speaker is not None:
             self._speaker.close()
         self._member.close()
-        _sweep(self._folder)
+        _sweep(self.folder)
 
     def _texts(self) -> Iterator[str]:
-        for file in self._folder.glob("*.json"):
+        for file in self.folder.glob("*.json"):
             with suppress(FileNotFoundError):
                 yield file.read_text()
+
+
+def _join(folder: Path) -> IO[str]:
+    """The lock that keeps a folder from being swept away."""
+    while True:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileNotFoundError):
+            member = _opened(folder / "members")
+            fcntl.flock(member, fcntl.LOCK_SH)
+            # Before it was locked, somebody may have taken it for one that nobody uses.
+            if os.path.samestat(os.fstat(member.fileno()), (folder / "members").stat()):
+                return member
 
 
 def _opened(file: Path) -> IO[str]:
