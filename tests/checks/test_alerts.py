@@ -23,7 +23,8 @@ def rules() -> list[dict[str, Any]]:
 def sections() -> dict[str, str]:
     """The runbook's sections by the names that links have for them."""
     parts = re.split(r"^#+ (.+)$", RUNBOOK.read_text(), flags=re.MULTILINE)[1:]
-    return {title.lower().replace(" ", "-"): text for title, text in zip(*[iter(parts)] * 2)}
+    titles = (title.lower().replace(" ", "-") for title in parts[::2])
+    return dict(zip(titles, parts[1::2], strict=True))
 
 
 def promtool(*arguments: str) -> None:
