@@ -28,6 +28,8 @@ class Callback:
     timestamp: str
     is_verified: bool
     body: dict[str, Any]
+    traceparent: str = ""
+    tracestate: str = ""
 
     @property
     def event(self) -> str:
@@ -103,6 +105,8 @@ class Receiver:
             timestamp=headers.get("webhook-timestamp", ""),
             is_verified=_is_verified(endpoint.secret, body, headers),
             body=json.loads(body),
+            traceparent=headers.get("traceparent", ""),
+            tracestate=headers.get("tracestate", ""),
         )
         endpoint.callbacks.append(callback)
         endpoint.before_answer()

@@ -46,10 +46,15 @@ class Stack:
     """Valkey, the simulator, the gateway and workers, each of them a :class:`Program`."""
 
     def __init__(
-        self, folder: Path, *, workers: tuple[str, ...], settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        workers: tuple[str, ...],
+        settings: Mapping[str, str] | None = None,
+        gateway_processes: int = 1,
     ) -> None:
         self._folder = folder
-        self._warden = Warden()
+        self.warden = Warden()
         names = ["valkey", "simulator", "gateway"]
         ports, _ = choose_ports(out_of_the_way(names))
         self.gateway_url = f"http://{HOST}:{ports['gateway']}"
@@ -69,7 +74,7 @@ class Stack:
         self.simulator = self._add(
             "simulator", simulator, lambda _: _answers(f"{simulator_url}/_sim/health")
         )
-        gateway = gateway_command(host=HOST, port=ports["gateway"])
+        gateway = gateway_command(host=HOST, port=ports["gateway"], workers=gateway_processes)
         self.gateway = self._add(
             "gateway", gateway, lambda _: _answers(f"{self.gateway_url}/readyz")
         )
@@ -130,7 +135,7 @@ class Stack:
         self.broker.close()
         for program in reversed(self.programs.values()):
             program.kill()
-        self._warden.close()
+        self.warden.close()
 
     def create_origin(self, name: str) -> NewKey:
         """A key and a webhook secret for an origin."""
@@ -160,7 +165,7 @@ class Stack:
             environment=self.environment,
             log=self._folder / f"{name}.log",
             is_ready=is_ready,
-            warden=self._warden,
+            warden=self.warden,
         )
         self.programs[name] = program
         return program
