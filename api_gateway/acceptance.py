@@ -52,7 +52,7 @@ async def accept(
     with _span("generation.accept", new) as span:
         ask = Ask(_within(span, new), idempotency_key)
         generation, quotas = await _accept(ask, parts, input_at)
-        span.note(generation_id=generation.id)
+        span.note(generation_id=generation.id, model_id=generation.model_id)
     if response is not None:
         response.headers.update(quota_headers(quotas))
     return generation
@@ -74,7 +74,8 @@ async def _accept(ask: Ask, parts: Parts, input_at: tuple[str, ...]) -> Counted:
 
 
 def _span(name: str, new: NewGeneration) -> Span:
-    return span_of(name, new.trace, "server", origin=new.origin, model_id=new.model_id)
+    # Nothing that its caller chose before it is found to be sound.
+    return span_of(name, new.trace, "server", origin=new.origin)
 
 
 def _within(span: Span, new: NewGeneration) -> NewGeneration:
@@ -91,7 +92,7 @@ async def accept_all(
         try:
             with _span("generation.accept", ask.new) as span:
                 new = _within(span, checked(ask.new, parts))
-                span.note(generation_id=new.id)
+                span.note(generation_id=new.id, model_id=new.model_id)
             fit.append(replace(ask, new=new))
         except Refusal as refusal:
             unfit.append((ask, refusal))

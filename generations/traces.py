@@ -1,6 +1,6 @@
 """Spans: what was done for a generation, for whoever collects traces (OTLP).
 
-Without a collector nothing of OpenTelemetry is imported, and a span is nothing: see ``OFF``.
+Without a collector nothing that sends them is imported, and a span is nothing: see ``OFF``.
 """
 
 from types import TracebackType

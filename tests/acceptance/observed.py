@@ -29,6 +29,8 @@ class Observed:
             "DARKROOM_WORKER_METRICS_PORT": str(self._ports[WORKER]),
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "100",
+            # What others would tell of a request if they were asked to: its query and its errors.
+            "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
         }
         self.stack = Stack(folder, workers=("worker-1",), settings=settings, gateway_processes=2)
         self.flower_url = f"http://{HOST}:{self._ports['flower']}"
