@@ -179,6 +179,11 @@ class EndpointUnavailable(Transient):
 
     code = "endpoint_unavailable"
 
+    def __init__(self, message: str | None = None, *, address: str | None = None) -> None:
+        super().__init__(message)
+        #: The IP address that was dialled, where it came to that.
+        self.address = address
+
 
 class StoreUnavailable(Transient):
     """The store cannot be reached, or did not answer in time; try again in a moment."""

@@ -1,9 +1,18 @@
-"""An HTTP answer as the shims hand it on, and the wish that both sides may add. No I/O."""
+"""An HTTP answer as the shims hand it on, and what both sides may wish or note of it. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import islice
+from typing import Final
+
+#: What is kept of an endpoint's answer in the record of an attempt.
+NOTED_HEADERS: Final = 32
+NOTED_HEADER_LENGTH: Final = 256
+NOTED_BODY: Final = 4096
+#: The endpoint's secret, and nobody's business here.
+LEFT_OUT: Final = {"set-cookie": "(left out)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +22,21 @@ class Answer:
     status_code: int
     headers: Mapping[str, str]
     body: bytes
+    #: The IP address that gave it; None where it is not known.
+    address: str | None = None
+
+
+def noted_headers(answer: Answer) -> dict[str, str]:
+    """As many of the answer's headers as are kept, and as much of each."""
+    return {
+        name[:NOTED_HEADER_LENGTH]: LEFT_OUT.get(name, value[:NOTED_HEADER_LENGTH])
+        for name, value in islice(answer.headers.items(), NOTED_HEADERS)
+    }
+
+
+def noted_body(answer: Answer) -> str:
+    """As much of the answer's body as is kept; what is no UTF-8 is replaced."""
+    return answer.body[:NOTED_BODY].decode(errors="replace")
 
 
 def retry_after(answer: Answer) -> timedelta | None:

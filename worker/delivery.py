@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from generations.due import Claim
 from generations.errors import AddressNotAllowed, EndpointUnavailable, GenerationNotFound
@@ -14,7 +15,7 @@ from generations.pacing import AttemptAgain, decide_next_attempt
 from generations.presentation import event_body
 from generations.records import dump_json
 from generations.steps import Due, Lane, Step
-from worker.answers import Answer, retry_after
+from worker.answers import Answer, noted_body, noted_headers, retry_after
 from worker.claims import settle
 from worker.clients import Clients
 from worker.webhooks.signing import sign
@@ -88,22 +89,34 @@ async def _attempt(
             secrets=origin.webhook_secrets if origin else (),
         ),
     }
-    answer, error = await _send(delivery.endpoint, body, headers, clients)
+    sent = await _send(delivery.endpoint, body, headers, clients)
     attempt = Attempt(
         number=len(delivery.attempts) + 1,
         at=at,
         duration_ms=round((time.monotonic() - began) * 1000),
-        status_code=answer.status_code if answer else None,
-        error=error,
+        **_noted(sent),
     )
     log.info("delivery.attempted", number=attempt.number, status_code=attempt.status_code)
-    return Attempted(attempt, retry_after(answer) if answer else None)
+    return Attempted(attempt, retry_after(sent) if isinstance(sent, Answer) else None)
 
 
 async def _send(
     endpoint: str, body: bytes, headers: dict[str, str], clients: Clients
-) -> tuple[Answer | None, str | None]:
+) -> Answer | AddressNotAllowed | EndpointUnavailable:
     try:
-        return await clients.calls.make(clients.sender.send(endpoint, body, headers)), None
+        return await clients.calls.make(clients.sender.send(endpoint, body, headers))
     except (AddressNotAllowed, EndpointUnavailable) as exc:
-        return None, exc.message
+        return exc
+
+
+def _noted(sent: Answer | AddressNotAllowed | EndpointUnavailable) -> dict[str, Any]:
+    """What the record of an attempt tells of its outcome."""
+    if isinstance(sent, Answer):
+        return {
+            "status_code": sent.status_code,
+            "address": sent.address,
+            "response_headers": noted_headers(sent),
+            "response_body": noted_body(sent),
+        }
+    address = sent.address if isinstance(sent, EndpointUnavailable) else None
+    return {"error": sent.message, "address": address}
