@@ -179,8 +179,14 @@ class EndpointUnavailable(Transient):
 
     code = "endpoint_unavailable"
 
-    def __init__(self, message: str | None = None, *, address: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: timedelta | None = None,
+        address: str | None = None,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
         #: The IP address that was dialled, where it came to that.
         self.address = address
 
