@@ -24,6 +24,8 @@ class Answer:
     body: bytes
     #: The IP address that gave it; None where it is not known.
     address: str | None = None
+    #: How often it was tried to connect for it.
+    dials: int = 1
 
 
 def noted_headers(answer: Answer) -> dict[str, str]:
@@ -39,18 +41,24 @@ def noted_body(answer: Answer) -> str:
     return answer.body[:NOTED_BODY].decode(errors="replace")
 
 
-def retry_after(answer: Answer) -> timedelta | None:
-    """How long the other side asked to be left alone: seconds, or until a date."""
+def retry_after(answer: Answer, *, now: datetime | None = None) -> timedelta | None:
+    """How long the other side asked to be left alone: seconds, or until a date.
+
+    A date is read against their own clock, since ours may differ; against ``now`` where they do
+    not tell theirs.
+    """
     text = answer.headers.get("retry-after", "").strip()
     if text.isdecimal():
         return timedelta(seconds=int(text[:9]))
+    until, sent = _date(text), _date(answer.headers.get("date", "")) or now
+    return max(until - sent, timedelta()) if until and sent else None
+
+
+def _date(text: str) -> datetime | None:
     try:
-        until = parsedate_to_datetime(text)
-        # Against their own clock: ours may differ.
-        sent = parsedate_to_datetime(answer.headers.get("date", ""))
+        return _in_utc(parsedate_to_datetime(text))
     except (ValueError, OverflowError):
         return None
-    return max(_in_utc(until) - _in_utc(sent), timedelta())
 
 
 def _in_utc(at: datetime) -> datetime:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from generations.due import Claim
 from generations.errors import AddressNotAllowed, EndpointUnavailable, GenerationNotFound
@@ -23,12 +23,20 @@ from worker.webhooks.signing import sign
 log = logger(__name__)
 
 
+#: What is on record of answers that need a word.
+GONE: Final = "The endpoint is gone (410): it is told nothing more of this."
+REDIRECTED: Final = "The endpoint redirects, which is not followed."
+
+Sent = Answer | AddressNotAllowed | EndpointUnavailable
+
+
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """What came of one attempt, and what the endpoint asked for."""
+    """What came of one attempt, what the endpoint asked for, and how old the delivery is."""
 
     attempt: Attempt
     retry_after: timedelta | None = None
+    age: timedelta = timedelta()
 
 
 async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> str:
@@ -64,6 +72,7 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
     # 410: the endpoint wants no more (Standard Webhooks).
     decision = decide_next_attempt(
         attempts=attempted.attempt.number,
+        age=attempted.age,
         schedule=() if status_code == 410 else schedule,
         retry_after=attempted.retry_after,
         draw=draw,
@@ -97,26 +106,40 @@ async def _attempt(
         **_noted(sent),
     )
     log.info("delivery.attempted", number=attempt.number, status_code=attempt.status_code)
-    return Attempted(attempt, retry_after(sent) if isinstance(sent, Answer) else None)
+    return Attempted(attempt, asked_for(sent, now=at), age=at - delivery.created_at)
 
 
-async def _send(
-    endpoint: str, body: bytes, headers: dict[str, str], clients: Clients
-) -> Answer | AddressNotAllowed | EndpointUnavailable:
+async def _send(endpoint: str, body: bytes, headers: dict[str, str], clients: Clients) -> Sent:
     try:
         return await clients.calls.make(clients.sender.send(endpoint, body, headers))
     except (AddressNotAllowed, EndpointUnavailable) as exc:
         return exc
 
 
-def _noted(sent: Answer | AddressNotAllowed | EndpointUnavailable) -> dict[str, Any]:
+def asked_for(sent: Sent, *, now: datetime) -> timedelta | None:
+    """How long an endpoint asked to be left alone, by the two answers that may say so."""
+    if isinstance(sent, Answer) and sent.status_code in {429, 503}:
+        return retry_after(sent, now=now)
+    return None
+
+
+def _noted(sent: Sent) -> dict[str, Any]:
     """What the record of an attempt tells of its outcome."""
     if isinstance(sent, Answer):
         return {
             "status_code": sent.status_code,
+            "error": _word_on(sent.status_code),
             "address": sent.address,
+            "dials": sent.dials,
             "response_headers": noted_headers(sent),
             "response_body": noted_body(sent),
         }
-    address = sent.address if isinstance(sent, EndpointUnavailable) else None
-    return {"error": sent.message, "address": address}
+    if isinstance(sent, AddressNotAllowed):
+        return {"error": sent.message, "dials": 0}
+    return {"error": sent.message, "address": sent.address, "dials": sent.dials}
+
+
+def _word_on(status_code: int) -> str | None:
+    if status_code == 410:
+        return GONE
+    return REDIRECTED if 300 <= status_code < 400 else None

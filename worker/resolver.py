@@ -22,9 +22,10 @@ CONNECTIONS: Final = 200
 
 @dataclass(slots=True)
 class Dialled:
-    """The IP address that was dialled last, once there is one."""
+    """The IP address that was dialled last, once there is one, and how often it was dialled."""
 
     address: str | None = None
+    dials: int = 0
 
 
 _dialled: ContextVar[Dialled | None] = ContextVar("dialled", default=None)
