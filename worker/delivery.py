@@ -137,7 +137,12 @@ async def _attempt(
         duration_ms=round((time.monotonic() - began) * 1000),
         **_noted(sent),
     )
-    log.info("delivery.attempted", number=attempt.number, status_code=attempt.status_code)
+    log.info(
+        "delivery.attempted",
+        number=attempt.number,
+        status_code=attempt.status_code,
+        error=attempt.error,
+    )
     return Attempted(
         attempt, asked_for(sent, now=at), age=at - delivery.created_at, verdict=judge(sent)
     )
