@@ -1,6 +1,7 @@
 """Facts that Redis alone knows, read when they are asked for: every exporter tells the same."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 
 from generations.breaker import BREAKER, BREAKER_FAILURES
 from generations.connection import Redis, load_script, reaching_store
+from generations.endpoint_health import BreakerStatus, EndpointHealth
 from generations.indexes import UNFINISHED, due_key
 from generations.steps import Lane
 
@@ -17,6 +19,7 @@ _ENTRIES: Final = "What is in a lane: due now, later, or in hand."
 _DUE: Final = "What is due now and not in hand."
 _OLDEST: Final = "How long the oldest of what is due now has been due."
 _BREAKER: Final = "Whether only probes are let through to RunComfy, which answers nobody."
+_SERVERS: Final = "Servers behind endpoints, those called last, by what their breaker lets through."
 _UP: Final = "Whether Redis answered when it was asked for the other facts."
 
 
@@ -38,13 +41,16 @@ class Facts:
     unfinished_deliveries: int
     lanes: tuple[LaneFacts, ...]
     is_breaker_open: bool
+    #: Servers behind endpoints, by their breaker's status.
+    servers: Mapping[BreakerStatus, int]
 
 
 class FactReader:
-    """Reads them in one round trip."""
+    """Reads them, each kind in one round trip."""
 
     def __init__(self, redis: Redis) -> None:
         self._script = load_script(redis, "facts")
+        self._endpoints = EndpointHealth(redis)
 
     @reaching_store
     async def read(self) -> Facts:
@@ -53,6 +59,7 @@ class FactReader:
         failures, unfinished, *found = await self._script(keys=keys)
         rows = zip(Lane, found[::3], found[1::3], found[2::3], strict=True)
         lanes = tuple(LaneFacts(lane, int(n), int(due), age / 1000) for lane, n, due, age in rows)
+        servers = Counter(state.status for state in await self._endpoints.states())
         deliveries = next(one.entries for one in lanes if one.lane is Lane.DELIVERIES)
         return Facts(
             # Each unfinished delivery has one entry in its lane, and nothing else is there.
@@ -60,6 +67,7 @@ class FactReader:
             unfinished_deliveries=deliveries,
             lanes=lanes,
             is_breaker_open=failures >= BREAKER_FAILURES,
+            servers={status: servers[status] for status in BreakerStatus},
         )
 
 
@@ -78,5 +86,8 @@ def families(facts: Facts | None) -> Iterator[Metric]:
         entries.add_metric([one.lane], one.entries)
         due.add_metric([one.lane], one.due)
         oldest.add_metric([one.lane], one.oldest_due_age)
-    yield from (unfinished, entries, due, oldest)
+    servers = GaugeMetricFamily("darkroom_endpoint_servers", _SERVERS, labels=["breaker"])
+    for status, count in facts.servers.items():
+        servers.add_metric([status], count)
+    yield from (unfinished, entries, due, oldest, servers)
     yield GaugeMetricFamily("darkroom_runcomfy_breaker_open", _BREAKER, value=facts.is_breaker_open)

@@ -240,6 +240,11 @@ CALLBACKS: Final = dashboard(
                 unit="s",
                 limits=_LATE,
             ),
+            Panel(
+                "Servers by breaker",
+                {"{{breaker}}": "max by (breaker) (darkroom_endpoint_servers)"},
+                says="Of the servers behind endpoints: open lets nothing through for a while.",
+            ),
         ),
     },
 )

@@ -6,8 +6,9 @@ import pytest
 from prometheus_client.metrics_core import Metric
 
 from generations.breaker import BREAKER_FAILURES
-from generations.connection import Redis
+from generations.connection import Redis, key
 from generations.due import DueIndex
+from generations.endpoint_health import ENDPOINTS
 from generations.facts import FactReader, families
 from generations.indexes import due_key
 from generations.steps import Lane
@@ -58,6 +59,16 @@ async def test_the_breaker_is_told(reader: FactReader, due: DueIndex) -> None:
     assert shown["darkroom_runcomfy_breaker_open"] == 1
     assert shown["darkroom_redis_up"] == 1
     assert shown["darkroom_oldest_due_age_seconds submissions"] == 0
+
+
+async def test_servers_behind_endpoints_are_told_by_their_breakers(
+    reader: FactReader, store_redis: Redis
+) -> None:
+    for server in ("https://up.example:443", "https://down.example:443"):
+        await store_redis.zadd(ENDPOINTS, {server: 1})
+    await store_redis.hset(key("endpoint:https://down.example:443"), "opened_at", "1")
+    facts = await reader.read()
+    assert facts.servers == {"closed": 1, "open": 1, "half_open": 0}
 
 
 def test_without_redis_that_is_all_there_is_to_tell() -> None:
