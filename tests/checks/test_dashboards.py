@@ -17,7 +17,7 @@ def test_each_file_is_what_is_built(name: str) -> None:
 
 
 def test_there_are_no_other_files() -> None:
-    assert {file.name for file in FOLDER.iterdir()} == set(DASHBOARDS)
+    assert {file.name for file in FOLDER.glob("*.json")} == set(DASHBOARDS)
 
 
 @pytest.mark.parametrize("name", sorted(DASHBOARDS))
