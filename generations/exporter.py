@@ -9,7 +9,6 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
-from importlib.metadata import version
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -24,6 +23,7 @@ from generations.facts import FactReader, Facts
 from generations.logs import logger
 from generations.metrics import LOOP_LAG
 from generations.siblings import Siblings
+from generations.version import own_version
 
 log = logger(__name__)
 
@@ -41,7 +41,7 @@ class Exporter(Collector):
 
     def __init__(self, program: str, *, redis: Redis, loop: asyncio.AbstractEventLoop) -> None:
         self._info = GaugeMetricFamily("darkroom_info", INFO, labels=["program", "version"])
-        self._info.add_metric([program, version("darkroom")], 1)
+        self._info.add_metric([program, own_version()], 1)
         self._facts = FactReader(redis)
         self._loop = loop
         self._siblings: Siblings | None = None

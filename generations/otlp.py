@@ -5,7 +5,6 @@ OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and so on.
 """
 
 import threading
-from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -19,6 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from generations.trace import Trace, read_trace
 from generations.traces import Kind, Span
+from generations.version import own_version
 
 #: Seconds that the end of a program waits for a collector.
 PATIENCE: Final = 3.0
@@ -31,9 +31,7 @@ class OtlpTracer:
     """Begins spans, and sends those that have ended in the background."""
 
     def __init__(self, program: str) -> None:
-        ours = Resource(
-            {"service.name": f"darkroom-{program}", "service.version": version("darkroom")}
-        )
+        ours = Resource({"service.name": f"darkroom-{program}", "service.version": own_version()})
         self._provider = TracerProvider(
             resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False
         )
