@@ -153,8 +153,8 @@ def _count_move(step: Step, left: str, spent_ms: int, model: str) -> None:
         return
     MOVES.labels(step.to, model or OTHER_MODEL).inc()
     STATUS_SECONDS.labels(left).observe(spent_ms / 1000)
-    if step.to is Status.FAILED:
-        FAILURES.labels(step.set["error"].code).inc()
+    if step.to is Status.FAILED and (error := step.set.get("error")):
+        FAILURES.labels(error.code).inc()
 
 
 def _may_be_in(step: Step) -> frozenset[AnyStatus]:
