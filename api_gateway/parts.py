@@ -15,6 +15,7 @@ from generations.connection import Redis
 from generations.listing import Listing
 from generations.moves import Moves
 from generations.origins import OriginStore
+from generations.public_keys import PublicKeys
 from generations.settings import GatewaySettings
 from generations.store import GenerationStore
 
@@ -29,6 +30,7 @@ class Parts:
     listing: Listing
     moves: Moves
     catalog: CatalogCopy
+    public_keys: PublicKeys
 
     @classmethod
     def over(cls, redis: Redis, settings: GatewaySettings) -> Self:
@@ -40,6 +42,7 @@ class Parts:
             listing=Listing(redis),
             moves=Moves(redis),
             catalog=CatalogCopy(CatalogStore(redis)),
+            public_keys=PublicKeys(redis),
         )
 
 

@@ -275,13 +275,13 @@ class DueIndex:
         if claim.lane is Lane.DELIVERIES:
             await self._set_delivery_aside(claim, fields)
             return
-        endpoint, origin = fields["webhook"], claim.origin
+        endpoint, origin = fields["webhook"] or None, claim.origin
         error = GenerationError(ErrorCode.INTERNAL, SET_ASIDE)
         step = Step(
             to=Status.FAILED,
             due=None,
             set={"error": error, "set_aside": "1"},
-            tell=NewDelivery(endpoint, Status.FAILED, origin) if endpoint and origin else None,
+            tell=NewDelivery(endpoint, Status.FAILED, origin) if origin else None,
         )
         await self.settle(claim, step)
 
@@ -480,7 +480,7 @@ def _new_delivery(generation_id: str, delivery_id: str, tell: NewDelivery) -> di
             "generation_id": generation_id,
             "origin": tell.origin,
             "event_id": new_id(EVENT),
-            "endpoint": tell.endpoint,
+            "endpoint": tell.endpoint or "",
             "told": tell.told,
         },
     }

@@ -8,7 +8,9 @@ from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis, connect
 from generations.due import DueIndex
 from generations.origins import OriginStore
+from generations.public_keys import PublicKeys
 from generations.settings import WorkerSettings
+from generations.signing_keys import SigningKey, parse_signing_keys
 from generations.store import GenerationStore
 from worker.calls import Calls
 from worker.images.fetcher import ImageFetcher
@@ -32,6 +34,9 @@ class Clients:
     sender: CallbackSender
     images: ImageFetcher
     leases: Leases
+    public_keys: PublicKeys
+    #: What signs callbacks beside the origins' secrets.
+    signing_keys: tuple[SigningKey, ...] = ()
     #: A random number from 0 to 1.
     draw: Callable[[], float] = random
     calls: Calls = field(default_factory=Calls)
@@ -67,6 +72,8 @@ class Clients:
                 connect_timeout=settings.connect_timeout,
             ),
             leases=Leases.derive(settings),
+            public_keys=PublicKeys(redis),
+            signing_keys=_signing_keys(settings),
         )
 
     async def close(self) -> None:
@@ -75,3 +82,8 @@ class Clients:
         await self.sender.close()
         await self.images.close()
         await self.redis.aclose()
+
+
+def _signing_keys(settings: WorkerSettings) -> tuple[SigningKey, ...]:
+    held = settings.signing_keys
+    return parse_signing_keys(held.get_secret_value()) if held else ()

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from generations.due import Claim
 from generations.errors import AddressNotAllowed, EndpointUnavailable, GenerationNotFound
@@ -11,15 +12,18 @@ from generations.lifecycle import DeliveryStatus
 from generations.logs import logger
 from generations.model import Attempt, Delivery, Generation
 from generations.pacing import AttemptAgain, decide_next_attempt
-from generations.presentation import event_body
-from generations.records import dump_json
 from generations.steps import Due, Lane, Step
 from worker.answers import Answer, retry_after
+from worker.callbacks import compose, endpoint_now
 from worker.claims import settle
 from worker.clients import Clients
-from worker.webhooks.signing import sign
 
 log = logger(__name__)
+
+#: How long an event waits for an earlier one that is on its way.
+TURN_INTERVAL: Final = timedelta(milliseconds=200)
+#: What is on record of an attempt that had nowhere to go.
+NO_DEFAULT: Final = "The origin has no default endpoint any more."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Attempted:
 
     attempt: Attempt
     retry_after: timedelta | None = None
+    #: The endpoint; None where there was none to go to.
+    went_to: str | None = None
 
 
 async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> str:
@@ -39,12 +45,16 @@ async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> st
         return await settle(claim, Step(due=None, to=DeliveryStatus.EXHAUSTED), clients)
     if is_pointless(delivery, generation):
         return await settle(claim, Step(due=None, to=DeliveryStatus.SUPERSEDED), clients)
+    if not await is_in_turn(delivery, generation, clients):
+        return await settle(claim, Step(due=Due(Lane.DELIVERIES, TURN_INTERVAL)), clients)
     attempted = await _attempt(delivery, generation, clients, at=claim.taken_at)
     step = decide_delivery(
         attempted,
         schedule=clients.settings.delivery_schedule,
         draw=clients.draw(),
     )
+    if attempted.went_to not in {None, delivery.endpoint}:
+        step = replace(step, set={"endpoint": attempted.went_to})
     return await settle(claim, step, clients)
 
 
@@ -53,6 +63,20 @@ def is_pointless(delivery: Delivery, generation: Generation) -> bool:
     if delivery.is_intermediate:
         return generation.delivery_ids[-1:] != (delivery.id,)
     return len(generation.timeline) > delivery.sequence
+
+
+async def is_in_turn(delivery: Delivery, generation: Generation, clients: Clients) -> bool:
+    """Whether no earlier event of the generation is on its way right now.
+
+    Such a one was taken before this one was owed, and must not arrive after it. Whoever takes
+    an earlier one from now on finds it pointless.
+    """
+    ids = generation.delivery_ids
+    earlier = ids[: ids.index(delivery.id)] if delivery.id in ids else ()
+    if not earlier:
+        return True
+    found = await clients.store.find_deliveries(replace(generation, delivery_ids=earlier))
+    return not any(one.is_taken and not one.is_finished for one in found)
 
 
 def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw: float) -> Step:
@@ -76,19 +100,14 @@ async def _attempt(
     delivery: Delivery, generation: Generation, clients: Clients, *, at: datetime
 ) -> Attempted:
     origin = await clients.origins.find(delivery.origin)
-    body = dump_json(event_body(generation, delivery.sequence)).encode()
+    endpoint = endpoint_now(delivery, origin)
+    if endpoint is None:
+        number = len(delivery.attempts) + 1
+        return Attempted(Attempt(number=number, at=at, duration_ms=0, error=NO_DEFAULT))
+    delivery = replace(delivery, endpoint=endpoint)
+    callback = compose(delivery, generation, origin, at=at, keys=clients.signing_keys)
     began = time.monotonic()
-    headers = {
-        "content-type": "application/json",
-        "user-agent": "darkroom",
-        **sign(
-            body,
-            event_id=delivery.event_id,
-            at=at,
-            secrets=origin.webhook_secrets if origin else (),
-        ),
-    }
-    answer, error = await _send(delivery.endpoint, body, headers, clients)
+    answer, error = await _send(endpoint, callback.body, callback.headers, clients)
     attempt = Attempt(
         number=len(delivery.attempts) + 1,
         at=at,
@@ -97,7 +116,7 @@ async def _attempt(
         error=error,
     )
     log.info("delivery.attempted", number=attempt.number, status_code=attempt.status_code)
-    return Attempted(attempt, retry_after(answer) if answer else None)
+    return Attempted(attempt, retry_after(answer) if answer else None, went_to=endpoint)
 
 
 async def _send(
