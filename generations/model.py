@@ -212,7 +212,7 @@ class Delivery:
     #: Whether it goes to the origin's default endpoint, whichever that is at each attempt.
     to_default: bool = False
     #: Whether a worker has it in hand, or died with it in hand and its lease has not ended.
-    is_taken: bool = False
+    is_taken: bool = field(default=False, compare=False)
 
     @property
     def event_type(self) -> str:
