@@ -76,8 +76,8 @@ class EventData(BaseModel):
         description="Whether it was submitted again although an earlier submission was uncertain."
     )
     cost: float | None = Field(
-        description="US dollars, as RunComfy gave it; null before the end, and where RunComfy "
-        "gave none."
+        description="US dollars, as RunComfy gave it; null before the end, and while RunComfy "
+        "does not say: it may do so only some seconds later, and then the record has it."
     )
     timings: dict[Status, float] = Field(
         description="Seconds spent in each status that was left again, right to the millisecond. "

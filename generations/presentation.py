@@ -85,7 +85,7 @@ def event_body(generation: Generation, sequence: int) -> dict[str, Any]:
     """One event, ``{type, timestamp, data}``, as callbacks and event streams carry it.
 
     ``sequence`` is the number of the told move in the timeline, from 1. The answer is the
-    same whenever it is asked for.
+    same whenever it is asked for, but for a cost that came to be known meanwhile.
     """
     generation = _as_told(generation, sequence)
     told = generation.timeline[sequence - 1]
