@@ -9,6 +9,7 @@ import typer
 
 from ops import endpoints_commands, generations_commands, keys_commands, secrets_commands
 from ops.endings import ending_in_sentences
+from ops.submit_command import submit
 
 if TYPE_CHECKING:
     from ops.local.settings import LocalSettings
@@ -25,6 +26,7 @@ keys_commands.app.command("rotate-secret")(secrets_commands.rotate_secret)
 keys_commands.app.command("signing-key")(secrets_commands.signing_key)
 app.add_typer(endpoints_commands.app, name="endpoints")
 app.add_typer(generations_commands.app, name="generations")
+app.command()(submit)
 
 FolderOption = Annotated[Path, typer.Option(help="Where data, logs and keys are kept.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -1,4 +1,4 @@
-"""What one attempt sends and where to, decided anew at each attempt. Pure.
+"""What one attempt sends, composed anew at each attempt. Pure.
 
 How it is sent is the sender's, when and how often ``delivery.py``'s.
 """
@@ -21,18 +21,6 @@ class Callback:
     body: bytes = field(repr=False)
     #: Some of them are secrets.
     headers: dict[str, str] = field(repr=False)
-
-
-def endpoint_now(delivery: Delivery, origin: Origin | None) -> str | None:
-    """Where a delivery goes: the generation's own webhook, or the default endpoint of today.
-
-    An operator who corrects the default reaches what is still to be told; where there is none
-    any more, nobody is told until there is one again.
-    """
-    if not delivery.to_default:
-        return delivery.endpoint
-    default = origin.default_endpoint if origin else None
-    return default.url if default else None
 
 
 def compose(

@@ -15,6 +15,7 @@ from tests.integration.claiming import accept, bring_to, settled, take_delivery
 from tests.integration.raw_server import RawServer, responding, serving
 from worker.clients import Clients
 from worker.delivery import NO_DEFAULT, attempt_once
+from worker.turns import addressed
 
 #: Clients load certificates, which takes its time: those of the module serve all its tests.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -76,7 +77,9 @@ async def ended(clients: Clients, **fields: object) -> Generation:
 
 
 async def attempted_next(clients: Clients) -> str:
-    return await attempt_once(*await take_delivery(clients.due), clients)
+    taken = await addressed([await take_delivery(clients.due)], clients)
+    ((held, delivery),) = await clients.health.enter(taken)
+    return await attempt_once(held, delivery, clients)
 
 
 async def delivery_of(clients: Clients, generation: Generation) -> Delivery:

@@ -87,7 +87,8 @@ async def end(clients: Clients, held: Claim, generation: Generation) -> None:
 
 async def attempted_next(clients: Clients) -> str:
     """What came of the next delivery that is due."""
-    return await attempt_once(*await take_delivery(clients.due), clients)
+    ((held, delivery),) = await clients.health.enter([await take_delivery(clients.due)])
+    return await attempt_once(held, delivery, clients)
 
 
 async def deliveries(clients: Clients, generation: Generation) -> list[Delivery]:

@@ -1,4 +1,4 @@
-"""Where an attempt goes and what it carries."""
+"""What an attempt carries."""
 
 import json
 from dataclasses import replace
@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 from generations.lifecycle import Status
 from generations.model import Endpoint, Origin, WebhookSecret
 from tests.builders import ENDPOINT, NOW, a_delivery, a_generation
-from worker.callbacks import compose, endpoint_now
+from worker.callbacks import compose
 
 OLD, NEW = (f"whsec_{letter * 43}=" for letter in "oN")
 HOUR = timedelta(hours=1)
@@ -25,20 +25,6 @@ def headers_sent(origin: Origin | None, *, endpoint: str = ENDPOINT) -> dict[str
     generation = a_generation(status=Status.SUCCEEDED)
     delivery = a_delivery(endpoint=endpoint, sequence=5)
     return compose(delivery, generation, origin, at=NOW, keys=()).headers
-
-
-def test_a_generations_own_webhook_is_where_it_goes() -> None:
-    default = an_origin(Endpoint(ELSEWHERE, is_default=True))
-    for origin in (None, an_origin(), default):
-        assert endpoint_now(a_delivery(), origin) == ENDPOINT
-
-
-def test_a_delivery_for_the_default_follows_it() -> None:
-    delivery = a_delivery(to_default=True)
-    moved = an_origin(Endpoint(ENDPOINT), Endpoint(ELSEWHERE, is_default=True))
-    assert endpoint_now(delivery, moved) == ELSEWHERE
-    assert endpoint_now(delivery, an_origin(Endpoint(ENDPOINT))) is None
-    assert endpoint_now(delivery, None) is None
 
 
 def test_only_the_very_url_that_is_registered_has_its_headers() -> None:
