@@ -68,15 +68,19 @@ async def bodies_of(generations: Sequence[Generation], parts: Parts) -> list[Gen
     """As :func:`body_of`, of many in two round trips, and a third now and then."""
     deliveries = await parts.store.find_all_deliveries(generations)
     positions = await queue_positions_of(generations, parts.store)
-    ends = [await _estimated_end(generation, parts.durations) for generation in generations]
+    ends = await estimated_ends_of(generations, parts)
     rows = zip(generations, deliveries, positions, ends, strict=True)
-    return [
-        GenerationBody.of(g, deliveries=d, queue_position=p, ends_at=e) for g, d, p, e in rows
-    ]
+    return [GenerationBody.of(g, deliveries=d, queue_position=p, ends_at=e) for g, d, p, e in rows]
+
+
+async def estimated_ends_of(
+    generations: Sequence[Generation], parts: Parts
+) -> list[datetime | None]:
+    """When each will have ended, about; None where it has, and while too little is known."""
+    return [await _estimated_end(generation, parts.durations) for generation in generations]
 
 
 async def _estimated_end(generation: Generation, durations: Durations) -> datetime | None:
-    """When it will have ended, about; None where it has, and while too little is known."""
     if generation.status not in {Status.IN_QUEUE, Status.IN_PROGRESS}:
         return None
     now = datetime.now(UTC)

@@ -49,7 +49,7 @@ class DurationStore:
     async def read(self, model_id: str, kind: str) -> tuple[str, str]:
         """The ends of a kind and of its model, as they are written."""
         own, of_model = await self._redis.hmget(_key(model_id), [kind, ""])
-        return own or "", of_model or ""
+        return str(own or ""), str(of_model or "")
 
 
 class _Copy:

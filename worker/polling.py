@@ -12,7 +12,6 @@ from generations.durations import (
     Progress,
     Ran,
     began_at,
-    is_start_told,
     progress_of,
     ran,
 )
@@ -51,9 +50,7 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         await settle(claim, step, clients)
         return UNASKED
     try:
-        step, end = await clients.calls.make(
-            _look_in_time(generation, clients, now=claim.taken_at)
-        )
+        step, end = await clients.calls.make(_look_in_time(generation, clients, now=claim.taken_at))
     except RunComfyUnavailable as exc:
         log.warning("poll.unanswered", reason=exc.code)
         await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)
@@ -79,6 +76,8 @@ async def _look(
     generation: Generation, clients: Clients, *, now: datetime
 ) -> tuple[Step, Ran | None]:
     """What follows, and how long it took if it is seen to have ended."""
+    # Before the look, so that nothing of Redis can come between an answer and its settle.
+    pace = await clients.durations.pace_of(generation)
     # A generation in this lane was submitted, so RunComfy's id is on its record.
     request_id = generation.runcomfy_request_id or ""
     if generation.is_cancel_pending:
@@ -86,7 +85,6 @@ async def _look(
         if outcome is not None:
             return decide_cancel(generation, outcome), None
     seen = await clients.runcomfy.look(request_id)
-    pace = await clients.durations.pace_of(generation)
     step = decide_poll(generation, seen, now=now, draw=clients.draw(), pace=pace)
     return step, end_seen(generation, seen, now=now)
 
@@ -134,9 +132,7 @@ def decide_poll(
     return replace(step, add={"polls": 1})
 
 
-def end_seen(
-    generation: Generation, seen: Observation | NotThere, *, now: datetime
-) -> Ran | None:
+def end_seen(generation: Generation, seen: Observation | NotThere, *, now: datetime) -> Ran | None:
     """How long it took, if it ended by itself and was followed from its submission on."""
     if isinstance(seen, NotThere) or seen.status not in {Status.SUCCEEDED, Status.FAILED}:
         return None

@@ -45,15 +45,19 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
     if step is not None:
         word = await settle(claim, step, clients)
         return word if word == Unsettled.LOST else UNASKED
+    # Before the intent: nothing may come between that and the submission.
+    pace = await clients.durations.pace_of(generation)
     intended = await _note_intent(claim, clients)
     if isinstance(intended, Unsettled):
         return intended
-    return await _submit_and_settle(intended, generation, clients)
+    return await _submit_and_settle(intended, generation, clients, pace=pace)
 
 
-async def _submit_and_settle(claim: Claim, generation: Generation, clients: Clients) -> str:
+async def _submit_and_settle(
+    claim: Claim, generation: Generation, clients: Clients, *, pace: Pace
+) -> str:
     try:
-        step = await _submit(generation, clients)
+        step = await _submit(generation, clients, pace=pace)
     except SubmissionUncertain as exc:
         await _settle_uncertain(claim, generation, exc, clients)
         return UNANSWERED
@@ -112,7 +116,7 @@ def intend(leases: Leases) -> Step:
     )
 
 
-async def _submit(generation: Generation, clients: Clients) -> Step:
+async def _submit(generation: Generation, clients: Clients, *, pace: Pace) -> Step:
     try:
         call = clients.runcomfy.submit(generation.model_id, generation.input)
         request_id = await clients.calls.make(call)
@@ -128,7 +132,6 @@ async def _submit(generation: Generation, clients: Clients) -> Step:
         raise SubmissionUncertain(STOPPED) from None
     # On the log before it is on record: if it never gets there, it can be adopted from here.
     log.info("submission.accepted", runcomfy_request_id=request_id)
-    pace = await clients.durations.pace_of(generation)
     return submitted(generation, request_id, draw=clients.draw(), pace=pace)
 
 
