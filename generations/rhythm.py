@@ -124,8 +124,8 @@ def _bandwidth(masses: Sequence[float], count: float) -> float:
         while height - reached[behind] >= 0.25:
             narrowest = min(narrowest, ahead - behind)
             behind += 1
-    # Silverman's rule, a little narrower; a quarter of a bell is 0.637 of its width.
-    return float(0.7 * narrowest / 0.637 * count**-0.2)
+    # Silverman's rule; the narrowest quarter of a bell is 0.637 of its deviation.
+    return float(0.9 * narrowest / 0.637 * count**-0.2)
 
 
 def _blurred(masses: list[float], bandwidth: float) -> list[float]:

@@ -11,6 +11,7 @@ from generations.model import ErrorCode, GenerationError
 from generations.steps import Due, Lane, NewDelivery, Step
 from tests.builders import ENDPOINT, NOW, a_generation
 from worker.polling import (
+    ANSWERED,
     BELIEVED_AFTER,
     LATE_COST,
     MISSES,
