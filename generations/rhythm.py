@@ -28,6 +28,8 @@ ROUNDS: Final = 3
 WIDTH: Final = 0.025
 #: What is planned for, in times the longest that is known.
 BEYOND: Final = 8.0
+#: Beyond the plan, the gap is this part of the time that has passed.
+UNPLANNED: Final = 0.25
 #: How many spans' weight it has that something outlives all of them.
 UNHEARD_OF: Final = 0.5
 
@@ -63,7 +65,7 @@ class Rhythm:
                 due = count + (self._plan[point] / FINE - count) * looks
                 wait = _at(due, self._counts, self._times) - elapsed
                 return min(max(wait, SHORTEST_GAP), self._longest)
-        return self._longest
+        return min(max(elapsed * UNPLANNED * looks, SHORTEST_GAP), self._longest)
 
     def typical(self, elapsed: float) -> float:
         """The time by which half of those will have ended that have not ended by now."""

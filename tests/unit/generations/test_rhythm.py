@@ -55,6 +55,12 @@ def test_what_outlives_everything_known_is_looked_at_all_the_same() -> None:
     assert rhythm.gap(1e9) == 60.0
 
 
+def test_what_takes_ten_times_as_long_as_ever_is_seen_to_end_soon_all_the_same() -> None:
+    quick = rhythm_of([(0.9 + n / 100, 0.91 + n / 100, 1.0) for n in range(20)], looks=8)
+    assert looks_at(quick, 10.0)[-1] < 14
+    assert looks_at(quick, 100.0)[-1] < 130
+
+
 def test_between_two_humps_there_is_hardly_a_look() -> None:
     humps = [(at + n / 10, at + n / 10 + 0.1, 1.0) for at in (20.0, 200.0) for n in range(-10, 11)]
     between = [t for t in looks_at(rhythm_of(humps, looks=8), 200.0) if 26 < t < 170]
