@@ -110,7 +110,6 @@ def test_an_endpoint_that_asks_for_time_gets_no_more_attempts_for_it() -> None:
     )
 
 
-<<<<<<< HEAD
 def learned(*, queued: float = 0.0) -> Pace:
     """Of a model that takes a minute, more or less."""
     return pace_of([Ran(queued, time, time) for time in range(50, 71) for _ in range(2)], [])
@@ -173,7 +172,8 @@ def test_every_gap_is_positive_and_bounded(
     progress = Progress(elapsed=elapsed, running=running, turn=turn)
     wait = decide_next_poll(polls=polls, draw=draw, pace=pace, progress=progress)
     assert 0.4 * SECOND <= wait <= 600 * SECOND
-=======
+
+
 DEFAULT = tuple(
     timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 )
@@ -222,4 +222,3 @@ def test_the_schedule_runs_to_its_end_however_its_draws_fall(drawn: list[float])
         assert isinstance(again, AttemptAgain)
         assert 0.8 * DEFAULT[n - 1] <= again.delay <= 1.2 * DEFAULT[n - 1]
         age += again.delay + 20 * SECOND
->>>>>>> main

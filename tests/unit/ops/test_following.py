@@ -100,13 +100,9 @@ def test_the_bar_follows_the_estimate_and_is_never_full_before_the_end(
     passed: float, done: float, left: str
 ) -> None:
     record = a_record("in_progress", estimated_finish_at=(NOW + 40 * SECOND).isoformat())
-<<<<<<< HEAD
-    assert progress_of(record, NOW + passed * SECOND) == (pytest.approx(done), left)
-=======
     reached, said = progress_of(record, NOW + passed * SECOND)
     assert reached == pytest.approx(done)
     assert said == left
->>>>>>> main
 
 
 def test_an_estimate_that_was_over_at_once_breaks_nothing() -> None:
