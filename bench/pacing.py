@@ -24,7 +24,8 @@ from bench.schedules import Floats, backoff, best, fixed
 from generations.durations import KEPT, UNKNOWN, Pace, Ran, pace_of, read_ran, write_ran
 from generations.lifecycle import Status
 from generations.model import Generation, Moment
-from worker.polling import decide_poll, end_seen
+from worker.looks import end_seen
+from worker.polling import decide_poll
 from worker.runcomfy.protocol import Observation
 from worker.submission import submitted
 

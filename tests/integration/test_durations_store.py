@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from generations.catalog_store import CatalogCopy, CatalogStore
-from generations.connection import Redis, key
+from generations.connection import Redis, connect, key
 from generations.durations import KEPT, LETTERS, UNKNOWN, Ran, read_ran
 from generations.durations_store import MOST_KINDS, Durations, DurationStore
 from generations.lifecycle import Status
@@ -118,3 +118,11 @@ async def test_what_is_kept_there_by_another_version_is_as_nothing(
 ) -> None:
     await store_redis.hset(HASH, mapping={"": "something else"})
     assert await noting.pace_of(asking_for()) is UNKNOWN
+
+
+async def test_without_redis_polls_go_on_with_what_is_known() -> None:
+    redis = connect("redis://127.0.0.1:1/0")
+    alone = durations(redis)
+    await alone.note(asking_for(), taking(60))
+    assert await alone.pace_of(asking_for()) is UNKNOWN
+    await redis.aclose()

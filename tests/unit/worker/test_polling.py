@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from generations.durations import Ran
 from generations.errors import RunComfyUnavailable
 from generations.lifecycle import Status
-from generations.model import ErrorCode, GenerationError, PastEnd
+from generations.model import ErrorCode, GenerationError
 from generations.steps import Due, Lane, NewDelivery, Step
-from tests.builders import ENDPOINT, NOW, a_generation, a_timeline
+from tests.builders import ENDPOINT, NOW, a_generation
 from worker.polling import (
     ANSWERED,
     BELIEVED_AFTER,
@@ -18,8 +17,6 @@ from worker.polling import (
     MISSES,
     decide_cancel,
     decide_poll,
-    end_seen,
-    look_at,
     look_later,
 )
 from worker.runcomfy.protocol import NotThere, Observation
@@ -206,69 +203,3 @@ def test_a_cancel_that_waits_for_a_word_does_not_hurry_the_next_look() -> None:
 def test_a_cancel_that_nobody_knew_of_does() -> None:
     step = polled(Status.IN_QUEUE, Observation(Status.IN_QUEUE))
     assert not step.cancel_known
-
-
-TAKEN_AT = a_timeline(Status.IN_QUEUE)[-1].at
-
-
-def at(seconds: float) -> datetime:
-    """An instant after RunComfy took it."""
-    return TAKEN_AT + seconds * SECOND
-
-
-def test_what_nobody_saw_waiting_ran_from_its_submission_on() -> None:
-    step = decide_poll(
-        a_generation(status=Status.IN_QUEUE), Observation(Status.IN_PROGRESS), now=at(9), draw=0.5
-    )
-    assert step.set["running_since"] == TAKEN_AT
-    assert step.set["looked_at"] == at(9)
-
-
-def test_what_was_seen_waiting_began_between_the_looks() -> None:
-    generation = a_generation(status=Status.IN_QUEUE, looked_at=at(10))
-    step = decide_poll(generation, Observation(Status.IN_PROGRESS), now=at(20), draw=0.5)
-    assert step.set["running_since"] == at(15)
-
-
-def test_when_it_began_is_noted_once() -> None:
-    generation = a_generation(status=Status.IN_PROGRESS, running_since=at(3), looked_at=at(10))
-    seen = Observation(Status.IN_PROGRESS)
-    step = decide_poll(generation, seen, now=at(20), draw=0.5)
-    assert "running_since" not in step.set
-    assert look_at(generation, seen, now=at(20)).running == 17
-
-
-@pytest.mark.parametrize(
-    ("before", "ahead", "turn"),
-    [(6, 3, 10.0), (6, 1, 2.0), (1, 0, 10.0), (3, 3, None), (3, 5, None), (None, 3, None)],
-)
-def test_its_turn_is_told_by_how_fast_the_line_moves(
-    before: int | None, ahead: int, turn: float | None
-) -> None:
-    generation = a_generation(status=Status.IN_QUEUE, queue_position=before, looked_at=at(10))
-    seen = Observation(Status.IN_QUEUE, queue_position=ahead)
-    assert look_at(generation, seen, now=at(20)).turn == turn
-
-
-@pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED])
-def test_how_long_it_took_is_learned_from_every_end(status: Status) -> None:
-    ended = end_seen(
-        a_generation(status=Status.IN_QUEUE), Observation(status, took=40 * SECOND), now=at(50)
-    )
-    assert ended == Ran(queued=0, least=40, most=40)
-
-
-@pytest.mark.parametrize(
-    ("seen", "facts"),
-    [
-        (Observation(Status.CANCELLED), {}),
-        (Observation(Status.IN_PROGRESS), {}),
-        (NotThere(), {}),
-        (Observation(Status.SUCCEEDED), {"cancel_requested_at": NOW}),
-        (Observation(Status.SUCCEEDED), {"past_ends": (PastEnd(3, None, 1, False),)}),
-    ],
-)
-def test_nothing_is_learned_from_what_did_not_run_its_course(
-    seen: Observation | NotThere, facts: dict[str, Any]
-) -> None:
-    assert end_seen(a_generation(status=Status.IN_PROGRESS, **facts), seen, now=NOW) is None
