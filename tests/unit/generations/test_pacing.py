@@ -150,6 +150,14 @@ def test_what_waits_as_others_do_is_polled_by_how_long_they_wait() -> None:
     assert next_poll(learned(queued=30.0), elapsed=10.0, is_seen=True) > 5
 
 
+@pytest.mark.parametrize("queued", [0.0, 7200.0])
+def test_that_it_began_is_seen_within_a_minute(queued: float) -> None:
+    hours = pace_of([Ran(queued, 3600.0, 3700.0)] * 40, [])
+    assert next_poll(hours) <= 60
+    assert next_poll(hours, elapsed=3600.0, is_seen=True) <= 60
+    assert next_poll(hours, running=600.0) > 60
+
+
 def test_in_line_polls_come_closer_as_its_turn_does() -> None:
     turns = [next_poll(is_seen=True, turn=seconds) for seconds in (200.0, 20.0, 10.0, 0.5)]
     assert turns == [30, 12, 6, 1]
