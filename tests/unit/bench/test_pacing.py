@@ -36,4 +36,4 @@ def test_what_queues_takes_few_more_polls() -> None:
 
 def test_no_schedule_is_better_than_the_best() -> None:
     _, taken = drawn(TRACES[LOG_NORMAL[1]], 2000, SEED)
-    assert best(taken, 8, cells=300) < fixed(taken, 8) * 0.55
+    assert best([taken], 8, cells=300) < fixed(taken, 8) * 0.55
