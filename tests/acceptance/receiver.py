@@ -28,8 +28,17 @@ class Callback:
     timestamp: str
     is_verified: bool
     body: dict[str, Any]
-    traceparent: str = ""
-    tracestate: str = ""
+    #: As they came: names in lower case, and every byte.
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def traceparent(self) -> str:
+        return self.headers.get("traceparent", "")
+
+    @property
+    def tracestate(self) -> str:
+        return self.headers.get("tracestate", "")
 
     @property
     def event(self) -> str:
@@ -105,8 +114,8 @@ class Receiver:
             timestamp=headers.get("webhook-timestamp", ""),
             is_verified=_is_verified(endpoint.secret, body, headers),
             body=json.loads(body),
-            traceparent=headers.get("traceparent", ""),
-            tracestate=headers.get("tracestate", ""),
+            headers=headers,
+            raw=body,
         )
         endpoint.callbacks.append(callback)
         endpoint.before_answer()

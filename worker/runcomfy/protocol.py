@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -66,6 +66,8 @@ class Observation:
     cost: float | None = None
     #: When it ended, on RunComfy's own clock; None where the answer does not tell.
     finished_at: datetime | None = None
+    #: From its submission to its end, both by RunComfy's own clock, where it says so.
+    took: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def read_result(answer: Answer) -> Observation | NotThere:
         error=_failure(body) if status is Status.FAILED else None,
         cost=_cost(body),
         finished_at=_instant(body.get("finished_at")),
+        took=_took(body),
     )
 
 
@@ -165,6 +168,17 @@ def read_cancel(answer: Answer) -> str:
         return "not_cancellable"
     word = str(body.get("outcome") or body.get("status") or "").lower()
     return "cancelled" if WORDS.get(word) is Status.CANCELLED else word or "not_cancellable"
+
+
+def _took(body: Mapping[str, Any]) -> timedelta | None:
+    try:
+        created, finished = (
+            datetime.fromisoformat(body[name]) for name in ("created_at", "finished_at")
+        )
+        took = finished - created
+    except (KeyError, TypeError, ValueError):
+        return None
+    return took if took > timedelta() else None
 
 
 def _is_refusal(answer: Answer, code: str | None) -> bool:
