@@ -16,6 +16,9 @@ from pydantic_settings import SettingsConfigDict, SettingsError
 from generations.secret_files import SettingsFromFiles
 
 LOOPBACK: Final = "127.0.0.1"
+#: Flower's own list of columns, and the one that shows which generations, and what came of it.
+PLAIN_COLUMNS: Final = "name,uuid,state,received,runtime,worker"
+COLUMNS: Final = "name,args,result,state,received,runtime,worker,uuid"
 
 
 class FlowerSettings(SettingsFromFiles):
@@ -39,7 +42,7 @@ class UnsafeFlower(Exception):  # Said in full, it is no error of Flower's.
 
 
 def guard_flower() -> None:
-    """Make this process safe if it is Flower, or end it with a sentence and exit code 2.
+    """Prepare this process if it is Flower: make it safe, or end it with a sentence and code 2.
 
     To be called when Flower has read its options and has not opened its port yet.
     """
@@ -48,6 +51,8 @@ def guard_flower() -> None:
         return
     from tornado.options import options
 
+    if options.tasks_columns == PLAIN_COLUMNS:
+        options.tasks_columns = COLUMNS
     try:
         make_safe(options, FlowerSettings())
     except (UnsafeFlower, SettingsError, ValueError) as error:

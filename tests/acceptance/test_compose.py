@@ -94,6 +94,14 @@ def test_flower_asks_for_its_password_and_only_looks(composed: Composed) -> None
         assert flower.get("/workers").status_code == 401
         assert flower.get("/workers", auth=login).status_code == 200
         assert flower.post(shutdown, auth=login).status_code == 403
+        seen = "".join(
+            flower.get(page, auth=login, timeout=30).text
+            for page in ("/api/workers?refresh=true", "/api/tasks", "/broker", "/workers")
+        )
+    assert "celery@" in seen
+    secrets = [composed.environment("redis")["REDIS_PASSWORD"], password]
+    secrets.append(composed.environment("worker")["RUNCOMFY_API_TOKEN"])
+    assert [secret for secret in secrets if secret in seen] == []
 
 
 def test_redis_keeps_what_was_accepted_and_its_password_to_itself(composed: Composed) -> None:
