@@ -27,11 +27,12 @@ test: setup ## Unit, integration, browser and acceptance tests
 	$(BIN)/pytest tests/unit tests/integration tests/browser
 	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/acceptance
 
-check: setup ## Formatting, lint, types and the rooms' walls
+check: setup ## Formatting, lint, types, the rooms' walls, and what is deployed
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet tests/checks
 
 format: setup ## Put the code in shape
 	$(BIN)/ruff format $(CHECKED)

@@ -166,7 +166,10 @@ class Composed:
         yield "/tmp", str(own)
         yield "/run.sh", str(self.folder / "programs/run.sh")
         for volume in self.services[name].get("volumes", []):
-            source, inside, *_ = volume.split(":")
+            # Compose's first version writes them in one word, the second in several.
+            long = isinstance(volume, dict)
+            words = (volume["source"], volume["target"]) if long else volume.split(":")
+            source, inside, *_ = words
             yield inside, source if source.startswith("/") else str(own)
 
     def _put_programs(self) -> Path:
