@@ -29,7 +29,7 @@ PROGRAMS = (StoreSettings, GatewaySettings, WorkerSettings)
 #: Settings of parts for trying out, which .env.example may list and need not.
 PARTS = (CallerSettings, LocalSettings, InspectorSettings, SimulatorSettings, FlowerSettings)
 #: Read by Flower and docker compose, and not by us.
-OTHERS = {"FLOWER_PORT", "REDIS_PASSWORD"}
+OTHERS = {"FLOWER_PORT", "GRAFANA_PASSWORD", "REDIS_PASSWORD"}
 
 SECRET = "s3cr3t-V4LUE"
 TOKEN = {"RUNCOMFY_API_TOKEN": "rc-token"}
