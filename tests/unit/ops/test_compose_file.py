@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -108,6 +109,17 @@ def test_the_image_has_the_versions_that_the_tests_ran_with(name: str) -> None:
     found = locked(f"ops/images/{name}")
     assert found
     assert found.items() <= locked("requirements.lock").items()
+
+
+def test_the_image_has_all_that_the_programs_need() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for lock, needed in (
+        ("requirements.lock", [*project["dependencies"], *extras["otel"]]),
+        ("simulator.lock", [*project["dependencies"], *extras["local"]]),
+    ):
+        names = {re.split(r"[\[<>=]", one)[0].lower() for one in needed}
+        assert names <= set(locked(f"ops/images/{lock}")), "make lock-images"
 
 
 def test_the_image_has_neither_tools_of_development_nor_of_building() -> None:
