@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,9 +18,10 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from generations.addresses import Allowed
+from generations.secret_files import SettingsFromFiles
 from generations.servers import check_url, with_database
 
 _S = TypeVar("_S", bound=BaseSettings)
@@ -49,7 +51,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta())]
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(SettingsFromFiles):
     """What every program needs: where the records are, and how long they are kept."""
 
     model_config = SettingsConfigDict(
@@ -198,6 +200,8 @@ class WorkerSettings(StoreSettings):
     dispatch_interval: Duration = timedelta(milliseconds=25)
     #: Where /metrics is, or the next free port above it; 0 for nowhere.
     worker_metrics_port: Port = 9540
+    #: A file that the worker touches while it works, for whoever supervises it.
+    heartbeat_file: Path | None = None
 
     @field_validator("webhook_proxy")
     @classmethod
@@ -246,6 +250,9 @@ def load_settings(settings: type[_S]) -> _S:
         return settings()
     except ValidationError as error:
         sys.stderr.write(f"darkroom: {explain(error)}\n")
+        raise SystemExit(2) from None
+    except SettingsError as error:
+        sys.stderr.write(f"darkroom: {error}\n")
         raise SystemExit(2) from None
 
 
