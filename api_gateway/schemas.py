@@ -132,7 +132,10 @@ class DeliveryBody(Answer):
     event_type: str = Field(
         serialization_alias="type", description="The event.", examples=["generation.succeeded"]
     )
-    endpoint: str = Field(description="The URL that is told.")
+    endpoint: str = Field(
+        description="The URL that is told; where that is the origin's default endpoint, the one "
+        "of the last attempt."
+    )
     status: DeliveryStatus = Field(description="Where the delivery is now.")
     attempts: list[AttemptBody] = Field(description="The oldest first.")
     is_set_aside: bool = Field(
@@ -164,6 +167,11 @@ class GenerationBody(Answer):
     created_at: Instant = Field(description="When it was accepted.")
     deadline: Instant = Field(description="When it fails if it has not finished by then.")
     finished_at: Instant | None = Field(description="When it ended.")
+    estimated_finish_at: Instant | None = Field(
+        description="When it will have ended, about, as generations like it did lately: half of "
+        "those that took as long already had ended by then. null: too few have ended to say, "
+        "RunComfy does not have it yet, or it has finished."
+    )
     timeline: list[MomentBody] = Field(description="Every move, the oldest first.")
     polls: int = Field(description="How often RunComfy was asked for it and answered.")
     submissions: int = Field(description="How many submissions RunComfy may have charged for.")
@@ -177,7 +185,9 @@ class GenerationBody(Answer):
     error: ErrorBody | None = Field(description="Why it failed.")
     cost: float | None = Field(description="US dollars, as RunComfy gave it.")
     metadata: dict[str, str] = Field(description="What its caller noted on it.")
-    webhook: str | None = Field(description="Who is told.")
+    webhook: str | None = Field(
+        description="Who is told; null: the origin's default endpoint, where it has one."
+    )
     webhook_intermediate_status: bool = Field(
         description="Whether in_queue and in_progress are told too."
     )
@@ -187,7 +197,12 @@ class GenerationBody(Answer):
 
     @classmethod
     def of(
-        cls, generation: Generation, *, deliveries: Sequence[Delivery], queue_position: int | None
+        cls,
+        generation: Generation,
+        *,
+        deliveries: Sequence[Delivery],
+        queue_position: int | None,
+        ends_at: datetime | None,
     ) -> Self:
         """The whole record, from its parts."""
         asked_at = generation.cancel_requested_at
@@ -201,6 +216,7 @@ class GenerationBody(Answer):
                     for number, moment in enumerate(generation.timeline, 1)
                 ],
                 "queue_position": queue_position,
+                "estimated_finish_at": ends_at,
                 "cancel": cancel if asked_at else None,
                 "deliveries": deliveries,
             }

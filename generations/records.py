@@ -17,6 +17,7 @@ from generations.model import (
     ApiKey,
     Attempt,
     Delivery,
+    Endpoint,
     ErrorCode,
     Generation,
     GenerationError,
@@ -28,9 +29,12 @@ from generations.model import (
     Origin,
     PastEnd,
     Scope,
+    WebhookSecret,
 )
 
 Fields = Mapping[str, str]
+#: Before an endpoint's URL: the field of an origin that holds the endpoint's headers, as JSON.
+ENDPOINT_FIELD: Final = "endpoint:"
 _T = TypeVar("_T")
 
 
@@ -69,6 +73,8 @@ WRITERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "error": _dump_error,
     "input": dump_json,
     "missing_since": lambda at: str(to_ms(at)),
+    "looked_at": lambda at: str(to_ms(at)),
+    "running_since": lambda at: str(to_ms(at)),
     "past_ends": lambda ends: dump_json([asdict(end) for end in ends]),
 }
 
@@ -132,6 +138,8 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         failures=int(fields.get("failures") or 0),
         misses=int(fields.get("misses") or 0),
         missing_since=_read(fields, "missing_since", from_ms),
+        looked_at=_read(fields, "looked_at", from_ms),
+        running_since=_read(fields, "running_since", from_ms),
         output=_read(fields, "output", json.loads),
         error=_read(fields, "error", read_error),
         past_ends=_read(fields, "past_ends", _read_past_ends) or (),
@@ -159,6 +167,8 @@ def read_delivery(delivery_id: str, fields: Fields) -> Delivery:
         sequence=int(fields["sequence"]),
         attempts=tuple(read_attempt(line) for line in _lines(fields.get("attempts", ""))),
         is_set_aside=bool(fields.get("set_aside")),
+        to_default=bool(fields.get("to_default")),
+        is_taken=bool(fields.get("takes")),
     )
 
 
@@ -169,13 +179,34 @@ def read_origin(name: str, fields: Fields) -> Origin:
         created_at=from_ms(fields["created_at"]),
         on_uncertain=OnUncertain(fields.get("on_uncertain") or OnUncertain.FAIL),
         preflight=fields.get("preflight") == "1",
-        webhook_secrets=tuple(fields["webhook_secrets"].split()),
+        webhook_secrets=read_secrets(fields["webhook_secrets"]),
         limits=Limits(
             accepts_per_second=_read(fields, "accepts_per_second", float),
             max_unfinished=_read(fields, "max_unfinished", int),
             max_in_flight=_read(fields, "max_in_flight", int),
         ),
+        endpoints=_read_endpoints(fields),
     )
+
+
+def _read_endpoints(fields: Fields) -> tuple[Endpoint, ...]:
+    default = fields.get("default_endpoint")
+    urls = sorted(name for name in fields if name.startswith(ENDPOINT_FIELD))
+    return tuple(
+        Endpoint(url, json.loads(fields[name]), is_default=url == default)
+        for name, url in ((name, name.removeprefix(ENDPOINT_FIELD)) for name in urls)
+    )
+
+
+def read_secrets(text: str) -> tuple[WebhookSecret, ...]:
+    """The secrets that :file:`rotate_secret.lua` wrote, the newest first."""
+    return tuple(_read_secret(written) for written in text.split())
+
+
+def _read_secret(text: str) -> WebhookSecret:
+    # Base64 has no colon.
+    secret, _, ends_ms = text.partition(":")
+    return WebhookSecret(secret, from_ms(ends_ms) if ends_ms else None)
 
 
 def read_metadata(text: str | None) -> Metadata:

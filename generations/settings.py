@@ -3,6 +3,7 @@
 import re
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,9 +17,10 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from generations.addresses import Allowed
+from generations.secret_files import SettingsFromFiles
 from generations.servers import check_url, with_database
 
 _S = TypeVar("_S", bound=BaseSettings)
@@ -44,7 +46,7 @@ def _split(value: Any) -> Any:
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta())]
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(SettingsFromFiles):
     """What every program needs: where the records are, and how long they are kept."""
 
     model_config = SettingsConfigDict(
@@ -154,6 +156,8 @@ class WorkerSettings(StoreSettings):
     delivery_schedule: Annotated[tuple[Duration, ...], NoDecode] = tuple(
         timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     )
+    #: ``whsk_…``, comma separated: all of them sign callbacks, beside the origins' secrets.
+    signing_keys: SecretStr | None = None
     #: The http:// proxy that callbacks go through, with its credentials; default: none.
     webhook_proxy: SecretStr | None = None
     #: Callbacks at once to one server (scheme, host and port), from all workers.
@@ -165,6 +169,8 @@ class WorkerSettings(StoreSettings):
     catalog_interval: Duration = timedelta(hours=1)
     #: How often the dispatcher looks for what is due.
     dispatch_interval: Duration = timedelta(milliseconds=25)
+    #: A file that the worker touches while it works, for whoever supervises it.
+    heartbeat_file: Path | None = None
 
     @field_validator("webhook_proxy")
     @classmethod
@@ -177,6 +183,16 @@ class WorkerSettings(StoreSettings):
     @classmethod
     def _split_seconds(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _are_signing_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        # Imported where it is needed, because it takes longer than all of the rest.
+        from generations.signing_keys import parse_signing_keys
+
+        if value is not None:
+            parse_signing_keys(value.get_secret_value())
+        return value
 
     @property
     def egress_proxy(self) -> str | None:
@@ -204,6 +220,9 @@ def load_settings(settings: type[_S]) -> _S:
         return settings()
     except ValidationError as error:
         sys.stderr.write(f"darkroom: {explain(error)}\n")
+        raise SystemExit(2) from None
+    except SettingsError as error:
+        sys.stderr.write(f"darkroom: {error}\n")
         raise SystemExit(2) from None
 
 

@@ -7,9 +7,12 @@ from random import random
 from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis, connect
 from generations.due import DueIndex
+from generations.durations_store import Durations, DurationStore
 from generations.endpoint_health import EndpointHealth
 from generations.origins import OriginStore
+from generations.public_keys import PublicKeys
 from generations.settings import WorkerSettings
+from generations.signing_keys import SigningKey, parse_signing_keys
 from generations.store import GenerationStore
 from worker.calls import Calls
 from worker.images.fetcher import ImageFetcher
@@ -30,11 +33,15 @@ class Clients:
     origins: OriginStore
     catalogs: CatalogStore
     catalog: CatalogCopy
+    durations: Durations
     runcomfy: RunComfyClient
     sender: CallbackSender
     images: ImageFetcher
     leases: Leases
     health: EndpointHealth
+    public_keys: PublicKeys
+    #: What signs callbacks beside the origins' secrets.
+    signing_keys: tuple[SigningKey, ...] = ()
     #: A random number from 0 to 1.
     draw: Callable[[], float] = random
     calls: Calls = field(default_factory=Calls)
@@ -45,6 +52,7 @@ class Clients:
         """Nothing connects before it is first used."""
         redis = connect(settings.redis_url.get_secret_value())
         catalogs = CatalogStore(redis)
+        catalog = CatalogCopy(catalogs)
         leases = Leases.derive(settings)
         return cls(
             settings=settings,
@@ -53,7 +61,8 @@ class Clients:
             store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
             origins=OriginStore(redis),
             catalogs=catalogs,
-            catalog=CatalogCopy(catalogs),
+            catalog=catalog,
+            durations=Durations(DurationStore(redis), catalog),
             runcomfy=RunComfyClient(
                 base=settings.api_base,
                 token=settings.runcomfy_api_token.get_secret_value(),
@@ -74,6 +83,8 @@ class Clients:
             ),
             leases=leases,
             health=EndpointHealth(redis, leases.health_rules(settings)),
+            public_keys=PublicKeys(redis),
+            signing_keys=_signing_keys(settings),
         )
 
     async def close(self) -> None:
@@ -82,3 +93,8 @@ class Clients:
         await self.sender.close()
         await self.images.close()
         await self.redis.aclose()
+
+
+def _signing_keys(settings: WorkerSettings) -> tuple[SigningKey, ...]:
+    held = settings.signing_keys
+    return parse_signing_keys(held.get_secret_value()) if held else ()
