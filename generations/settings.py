@@ -206,10 +206,8 @@ class WorkerSettings(StoreSettings):
     @field_validator("webhook_proxy")
     @classmethod
     def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            url = urlsplit(value.get_secret_value())
-            if url.scheme != "http" or not url.hostname or url.path not in {"", "/"}:
-                raise ValueError("it must be as http://user:password@host:port")
+        if value is not None and not _is_http_proxy(value.get_secret_value()):
+            raise ValueError("write it as http://user:password@host:port")
         return value
 
     @field_validator("delivery_schedule", mode="before")
@@ -242,6 +240,15 @@ class WorkerSettings(StoreSettings):
     def api_base(self) -> str:
         """RunComfy's Model API, without a slash at the end."""
         return str(self.runcomfy_model_api_base).rstrip("/")
+
+
+def _is_http_proxy(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        _ = url.port  # Raises where it is no number below 65,536.
+    except ValueError:
+        return False
+    return url.scheme == "http" and bool(url.hostname) and url.path in {"", "/"}
 
 
 def load_settings(settings: type[_S]) -> _S:
