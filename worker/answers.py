@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer, as far as it was read. Header names are in lower case."""
+    """An HTTP answer, as far as it was read. Ask for header names in lower case."""
 
     status_code: int
     headers: Mapping[str, str]
