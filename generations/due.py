@@ -6,7 +6,7 @@ the outcome and the next due time in one step. The scripts in ``lua/`` document 
 """
 
 import asyncio
-import secrets
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -329,7 +329,7 @@ class DueIndex:
         self, record_id: str, lane: Lane, step: Step, guard: Mapping[str, Any], *, origin: str
     ) -> tuple[str, str]:
         """Apply a step under a guard (fields of ``settle.lua``); its outcome and the status."""
-        delivery_id = new_id(DELIVERY)
+        delivery_id = new_id(DELIVERY) if step.tell else ""
         message = {**self._written(record_id, step, delivery_id), **guard}
         next_lane = step.due.lane if step.due else lane
         outcome, status = await self._settle(
@@ -495,7 +495,7 @@ def new_fence() -> int:
     """What a step may leave behind."""
     # Random, so that a step can be recognised when it is asked for again (see take.lua),
     # and below 2^53, so that Lua's numbers hold it and its successors.
-    return secrets.randbits(48)
+    return random.getrandbits(48)  # noqa: S311  # Nobody gains by guessing it.
 
 
 def _fields(flat: Sequence[str] | Mapping[str, str]) -> Fields:

@@ -6,15 +6,33 @@ Never secrets, prompts, or the query of a signed URL.
 
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Any, Final
 
 import structlog
 from pydantic_core import to_json
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+#: What a task works on: its id and its lane.
+_subject: ContextVar[tuple[str, str]] = ContextVar("subject")
+
+
+def note_subject(record_id: str, lane: str) -> None:
+    """Put an id and its lane on every line of the asyncio task that calls this, to its end."""
+    _subject.set((record_id, lane))
+
+
+def _add_subject(_: Any, __: str, line: EventDict) -> EventDict:
+    if subject := _subject.get(None):
+        line.setdefault("id", subject[0])
+        line.setdefault("lane", str(subject[1]))
+    return line
+
 
 #: What every line has, ours and the libraries'.
 _COMMON: Final[tuple[Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
+    _add_subject,
     structlog.processors.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

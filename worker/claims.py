@@ -6,11 +6,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from structlog.contextvars import bound_contextvars
-
 from generations.due import Claim, Unsettled
 from generations.errors import DarkroomError, StoreUnavailable
-from generations.logs import logger
+from generations.logs import logger, note_subject
 from generations.model import Delivery, Generation
 from generations.steps import Due, Step
 from worker.calls import Stopping
@@ -80,10 +78,10 @@ async def act(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str
 
 
 async def _guarded(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str:
-    with bound_contextvars(id=claim.id, lane=str(claim.lane)):
-        try:
-            return await act(claim, record, once, clients)
-        except Exception:
-            # The edge: one record that breaks the code must not take its chunk with it.
-            log.exception("claim.broken")
-            return LEFT
+    note_subject(claim.id, claim.lane)
+    try:
+        return await act(claim, record, once, clients)
+    except Exception:
+        # The edge: one record that breaks the code must not take its chunk with it.
+        log.exception("claim.broken")
+        return LEFT

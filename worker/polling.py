@@ -36,7 +36,8 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         await settle(claim, step, clients)
         return UNASKED
     try:
-        step = await clients.calls.make(_look_in_time(generation, clients, now=claim.taken_at))
+        look = _cancel_or_look if generation.is_cancel_pending else _look
+        step = await clients.calls.make(look(generation, clients, now=claim.taken_at))
     except RunComfyUnavailable as exc:
         log.warning("poll.unanswered", reason=exc.code)
         await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)
@@ -44,24 +45,22 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
     return await settle(claim, step, clients)
 
 
-async def _look_in_time(generation: Generation, clients: Clients, *, now: datetime) -> Step:
+async def _look(generation: Generation, clients: Clients, *, now: datetime) -> Step:
+    # A generation in this lane was submitted, so RunComfy's id is on its record.
+    seen = await clients.runcomfy.look(generation.runcomfy_request_id or "")
+    return decide_poll(generation, seen, now=now, draw=clients.draw())
+
+
+async def _cancel_or_look(generation: Generation, clients: Clients, *, now: datetime) -> Step:
     # Several calls, each with its own limit, must not outlast the lease.
     try:
         async with asyncio.timeout(clients.settings.poll_timeout.total_seconds()):
+            outcome = await _ask_to_cancel(generation.runcomfy_request_id or "", clients)
+            if outcome is not None:
+                return decide_cancel(generation, outcome)
             return await _look(generation, clients, now=now)
     except TimeoutError as exc:
         raise RunComfyUnavailable("RunComfy did not answer in time.") from exc
-
-
-async def _look(generation: Generation, clients: Clients, *, now: datetime) -> Step:
-    # A generation in this lane was submitted, so RunComfy's id is on its record.
-    request_id = generation.runcomfy_request_id or ""
-    if generation.is_cancel_pending:
-        outcome = await _ask_to_cancel(request_id, clients)
-        if outcome is not None:
-            return decide_cancel(generation, outcome)
-    seen = await clients.runcomfy.look(request_id)
-    return decide_poll(generation, seen, now=now, draw=clients.draw())
 
 
 async def _ask_to_cancel(request_id: str, clients: Clients) -> str | None:
