@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import ops
@@ -47,6 +47,17 @@ class LocalSettings(BaseSettings):
         """The port that each part should have."""
         names = ("valkey", "simulator", "gateway", "flower", "inspector")
         return {name: getattr(self, f"{name}_port") for name in names}
+
+
+class CallerSettings(BaseSettings):
+    """Which gateway is called, and with which key, where it is not that of a local stack."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DARKROOM_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    gateway_url: HttpUrl | None = None
+    api_key: SecretStr | None = None
 
 
 def inherited_environment() -> dict[str, str]:
