@@ -6,6 +6,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from generations.due import Claim
+from generations.durations import (
+    UNKNOWN,
+    Pace,
+    Progress,
+    Ran,
+    began_at,
+    progress_of,
+    ran,
+)
 from generations.errors import RunComfyThrottled, RunComfyUnavailable
 from generations.lifecycle import Status
 from generations.logs import logger
@@ -42,27 +51,38 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         return UNASKED
     try:
         look = _cancel_or_look if generation.is_cancel_pending else _look
-        step = await clients.calls.make(look(generation, clients, now=claim.taken_at))
+        step, end = await clients.calls.make(look(generation, clients, now=claim.taken_at))
     except RunComfyUnavailable as exc:
         log.warning("poll.unanswered", reason=exc.code)
         await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)
         return UNANSWERED
-    return await settle(claim, step, clients)
+    word = await settle(claim, step, clients)
+    if end is not None and word == step.to:
+        await clients.durations.note(generation, end)
+    return word
 
 
-async def _look(generation: Generation, clients: Clients, *, now: datetime) -> Step:
+async def _look(
+    generation: Generation, clients: Clients, *, now: datetime
+) -> tuple[Step, Ran | None]:
+    """What follows, and how long it took if it is seen to have ended."""
+    # Before the look, so that nothing of Redis can come between an answer and its settle.
+    pace = await clients.durations.pace_of(generation)
     # A generation in this lane was submitted, so RunComfy's id is on its record.
     seen = await clients.runcomfy.look(generation.runcomfy_request_id or "")
-    return decide_poll(generation, seen, now=now, draw=clients.draw())
+    step = decide_poll(generation, seen, now=now, draw=clients.draw(), pace=pace)
+    return step, end_seen(generation, seen, now=now)
 
 
-async def _cancel_or_look(generation: Generation, clients: Clients, *, now: datetime) -> Step:
+async def _cancel_or_look(
+    generation: Generation, clients: Clients, *, now: datetime
+) -> tuple[Step, Ran | None]:
     # Several calls, each with its own limit, must not outlast the lease.
     try:
         async with asyncio.timeout(clients.settings.poll_timeout.total_seconds()):
             outcome = await _ask_to_cancel(generation.runcomfy_request_id or "", clients)
             if outcome is not None:
-                return decide_cancel(generation, outcome)
+                return decide_cancel(generation, outcome), None
             return await _look(generation, clients, now=now)
     except TimeoutError as exc:
         raise RunComfyUnavailable("RunComfy did not answer in time.") from exc
@@ -90,12 +110,52 @@ def decide_cancel(generation: Generation, outcome: str) -> Step:
 
 
 def decide_poll(
-    generation: Generation, seen: Observation | NotThere, *, now: datetime, draw: float
+    generation: Generation,
+    seen: Observation | NotThere,
+    *,
+    now: datetime,
+    draw: float,
+    pace: Pace = UNKNOWN,
+    stretch: float = 1.0,
 ) -> Step:
     """What a poll's answer means for the generation."""
     if isinstance(seen, NotThere):
         return _missed(generation, now=now, draw=draw)
-    return replace(_observed(generation, seen, draw=draw), add={"polls": 1})
+    step = _ended(generation, seen)
+    if step is None:
+        progress = look_at(generation, seen, now=now)
+        wait = decide_next_poll(
+            polls=generation.polls + 1, draw=draw, pace=pace, progress=progress, stretch=stretch
+        )
+        step = _still_running(generation, seen, now=now, wait=wait)
+    return replace(step, add={"polls": 1})
+
+
+def end_seen(generation: Generation, seen: Observation | NotThere, *, now: datetime) -> Ran | None:
+    """How long it took, if it ended by itself and was followed from its submission on."""
+    if isinstance(seen, NotThere) or seen.status not in {Status.SUCCEEDED, Status.FAILED}:
+        return None
+    if generation.past_ends or generation.cancel_requested_at is not None:
+        return None
+    return ran(generation, seen.took, now)
+
+
+def look_at(generation: Generation, seen: Observation, *, now: datetime) -> Progress:
+    """How far it is, with what was seen now."""
+    if seen.status is Status.IN_PROGRESS and generation.running_since is None:
+        generation = replace(generation, running_since=began_at(generation, now))
+    return replace(
+        progress_of(generation, now), is_seen=True, turn=_turn(generation, seen, now=now)
+    )
+
+
+def _turn(generation: Generation, seen: Observation, *, now: datetime) -> float | None:
+    """Seconds until its turn, if the line has moved since the last look."""
+    before, ahead = generation.queue_position, seen.queue_position
+    if before is None or ahead is None or generation.looked_at is None or ahead >= before:
+        return None
+    passed = (now - generation.looked_at).total_seconds()
+    return passed / (before - ahead) * max(ahead, 1)
 
 
 def look_later(generation: Generation, error: RunComfyUnavailable, *, draw: float) -> Step:
@@ -110,7 +170,7 @@ def look_later(generation: Generation, error: RunComfyUnavailable, *, draw: floa
     )
 
 
-def _observed(generation: Generation, seen: Observation, *, draw: float) -> Step:
+def _ended(generation: Generation, seen: Observation) -> Step | None:
     match seen.status:
         case Status.SUCCEEDED:
             step = finish(
@@ -125,15 +185,20 @@ def _observed(generation: Generation, seen: Observation, *, draw: float) -> Step
         case Status.CANCELLED:
             return finish(generation, Status.CANCELLED, **ANSWERED)
         case _:
-            return _still_running(generation, seen, draw=draw)
+            return None
 
 
-def _still_running(generation: Generation, seen: Observation, *, draw: float) -> Step:
+def _still_running(
+    generation: Generation, seen: Observation, *, now: datetime, wait: timedelta
+) -> Step:
     begins = seen.status is Status.IN_PROGRESS and generation.status is Status.IN_QUEUE
+    facts = {"queue_position": seen.queue_position, "looked_at": now, **ANSWERED}
+    if begins:
+        facts["running_since"] = began_at(generation, now)
     return Step(
         to=Status.IN_PROGRESS if begins else None,
-        due=Due(Lane.POLLS, decide_next_poll(polls=generation.polls + 1, draw=draw)),
-        set={"queue_position": seen.queue_position, **ANSWERED},
+        due=Due(Lane.POLLS, wait),
+        set=facts,
         tell=telling(generation, Status.IN_PROGRESS) if begins else None,
         cancel_known=generation.is_cancel_pending,
     )
