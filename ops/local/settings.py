@@ -41,6 +41,10 @@ class LocalSettings(BaseSettings):
     runcomfy_model_api_base: str = Field(
         default=RUNCOMFY_BASE, validation_alias=AliasChoices("RUNCOMFY_MODEL_API_BASE")
     )
+    #: Where the balance is asked for; RunComfy's own command line reads the same variable.
+    runcomfy_serverless_api_base: str | None = Field(
+        default=None, validation_alias=AliasChoices("RUNCOMFY_SERVERLESS_API_BASE")
+    )
 
     @property
     def ports(self) -> dict[str, int]:
