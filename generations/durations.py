@@ -24,10 +24,8 @@ HALF_LIFE: Final = 50
 LOOKS: Final = 8
 #: How many more may go into seeing when RunComfy begins, where a model's requests wait for that.
 LOOKS_IN_QUEUE: Final = 3
-#: With so many ends, what is known counts as much as what is assumed of every model.
-ENOUGH: Final = 6
-#: A kind of input with so many ends of its own needs those of its model no more.
-ON_ITS_OWN: Final = 16
+#: With so many ends, what is known counts alone: no mild backoff, and nothing of other kinds.
+ENOUGH: Final = 16
 #: A model's requests wait, where more than this part of them wait longer than that part of
 #: the usual time: only then is it worth looks to see when they begin.
 MANY_WAIT: Final = 0.15
@@ -70,10 +68,10 @@ def pace_of(own: Sequence[Ran], of_model: Sequence[Ran]) -> Pace:
     """The pace for a kind of input, from its latest ends and its model's, the newest first."""
     weighed = [(ran, 2 ** (-age / HALF_LIFE)) for age, ran in enumerate(own[:KEPT])]
     total = sum(weight for _, weight in weighed)
-    if total < ON_ITS_OWN and of_model:
+    if total < ENOUGH and of_model:
         others = [(ran, 2 ** (-age / HALF_LIFE)) for age, ran in enumerate(of_model[:KEPT])]
         there = sum(weight for _, weight in others)
-        part = min((ON_ITS_OWN - total) / there, 1.0)
+        part = min((ENOUGH - total) / there, 1.0)
         weighed += [(ran, weight * part) for ran, weight in others]
         total += there * part
     if not weighed:
@@ -84,7 +82,7 @@ def pace_of(own: Sequence[Ran], of_model: Sequence[Ran]) -> Pace:
     return Pace(
         running=running,
         queued=_queued(weighed, long=running.typical(0) * LONG_WAIT),
-        trust=total / (total + ENOUGH),
+        trust=min(total / ENOUGH, 1.0),
     )
 
 

@@ -14,7 +14,8 @@ from generations.durations import UNKNOWN, Pace, Progress
 FIRST_GAP: Final = 1.0
 LONGEST_MILD_GAP: Final = 10.0
 POLL_GROWTH: Final = 1.25
-#: How soon it is to be seen that RunComfy begins, where somebody is told.
+#: How soon it is to be seen whether RunComfy has begun; and where somebody is told.
+LONGEST_UNSEEN: Final = 60.0
 LONGEST_GAP_TO_TELL: Final = 5.0
 #: In RunComfy's line, the next look is after this part of the time until its turn.
 PART_OF_TURN: Final = 0.6
@@ -73,7 +74,7 @@ def _learned_gap(pace: Pace, progress: Progress, *, looks: float) -> float | Non
         return pace.queued.gap(progress.elapsed, looks=looks)
     if progress.is_seen or pace.running is None:
         return None  # It waits, which those like it do not.
-    return pace.running.gap(progress.elapsed, looks=looks)
+    return min(pace.running.gap(progress.elapsed, looks=looks), LONGEST_UNSEEN)
 
 
 def decide_backoff(*, failures: int, retry_after: timedelta | None, draw: float) -> timedelta:

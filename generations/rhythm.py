@@ -13,11 +13,10 @@ from itertools import accumulate, pairwise
 from typing import Final
 
 SHORTEST_GAP: Final = 0.5
-#: Also how late it may be seen that RunComfy has begun, where nobody asked to be told.
-LONGEST_GAP: Final = 60.0
-#: What takes long is looked at so often in its usual time, up to gaps of two minutes.
-LOOKS_AT_LEAST: Final = 10
-LONGEST_GAP_OF_ALL: Final = 120.0
+#: The longest gap is half of the usual time, within these: what outlives all that is known is
+#: looked at all the same.
+LEAST_LONGEST_GAP: Final = 60.0
+MOST_LONGEST_GAP: Final = 600.0
 
 #: Points of the plan for each look: a look can be moved by a sixth of a gap.
 FINE: Final = 6
@@ -44,8 +43,7 @@ class Rhythm:
     def __init__(self, times: list[float], left: list[float], *, looks: float) -> None:
         """``left[i]`` is the part that takes longer than ``times[i]``, which grow from 0."""
         self._times, self._left = times, left
-        usual = self.typical(0.0)
-        self._longest = min(max(usual / LOOKS_AT_LEAST, LONGEST_GAP), LONGEST_GAP_OF_ALL)
+        self._longest = min(max(self.typical(0.0) / 2, LEAST_LONGEST_GAP), MOST_LONGEST_GAP)
         roots, total = [0.0], 0.0
         for (start, end), (before, after) in zip(pairwise(times), pairwise(left), strict=True):
             root = math.sqrt(math.log(before / after) * (end - start))
