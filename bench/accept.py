@@ -56,7 +56,7 @@ class Measured:
 async def measure(seconds: float) -> dict[str, Measured]:
     """Each gateway, one after the other, on one Valkey."""
     async with serving() as darkroom:
-        url = await start_peer(darkroom.stage)
+        url = await start_plain(darkroom.stage, {"PLAIN_BROKER_URL": darkroom.stage.database(2)})
         measured = {DARKROOM: await measure_one(darkroom.pid, darkroom.url, darkroom.key, seconds)}
         for way in PEERS:
             measured[f"{PLAIN}, {way}"] = await measure_one(
@@ -65,27 +65,16 @@ async def measure(seconds: float) -> dict[str, Measured]:
         return measured
 
 
-async def start_peer(beside: Stage) -> str:
-    """Start the peer on the same Valkey; its URL, once it is ready."""
+async def start_plain(stage: Stage, environment: dict[str, str]) -> str:
+    """Start the peer, under the same server with the same options; its URL."""
     port = free_port(PLAIN)
     url = f"http://{HOST}:{port}"
-    await beside.start(
-        Part(
-            PLAIN,
-            plain_command(port),
-            AnswersHttp(f"{url}/readyz"),
-            environment={"PLAIN_BROKER_URL": beside.database(2)},
-        )
-    )
-    return url
-
-
-def plain_command(port: int) -> tuple[str, ...]:
-    """The peer, under the same server with the same options."""
-    return python_command(
+    command = python_command(
         *("granian", "--interface", "asgi", "--no-ws", "--host", HOST, "--port", str(port)),
         "bench.peers.plain_gateway:app",
     )
+    await stage.start(Part(PLAIN, command, AnswersHttp(f"{url}/readyz"), environment=environment))
+    return url
 
 
 async def measure_one(pid: int, url: str, key: str, seconds: float) -> Measured:

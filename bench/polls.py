@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import httpx
 
-from bench.filling import filling
+from bench.filling import Begun, filling
 from bench.serving import Stage, cpu_seconds, staging
-from ops.local.parts import Logs, Part, python_command
+from ops.local.parts import python_command
 
 Progress = Callable[[str], None]
 
@@ -72,18 +72,12 @@ async def countdown_peer(
     stage: Stage, upstream: str, options: tuple[str, ...], seconds: float
 ) -> float:
     """The peer in one pool, with more polls due than it can make."""
-    environment = {"PEER_UPSTREAM": f"{upstream}/v1", "PEER_BROKER": stage.database(3)}
-    command = python_command(
-        *("celery", "-A", "bench.peers.countdown", "worker", "--loglevel", "INFO"),
-        *("--without-gossip", "--without-mingle", "-n", f"{options[1]}@%h", *options),
-    )
-    name = f"countdown-{options[1]}"
-    pid = await stage.start(Part(name, command, Logs(" ready."), environment=environment))
-    await asyncio.to_thread(send_polls, environment["PEER_BROKER"], IN_FLIGHT_OF_PEERS)
+    pid = await stage.start_peer("countdown", upstream, options)
+    await asyncio.to_thread(send_polls, stage.database(3), IN_FLIGHT_OF_PEERS)
     try:
         return await polls_per_cpu_second(pid, upstream, seconds)
     finally:
-        await stage.end(name)
+        await stage.end(f"countdown-{options[1]}")
 
 
 def send_polls(broker: str, count: int) -> None:
@@ -101,8 +95,8 @@ def send_polls(broker: str, count: int) -> None:
 async def darkroom(stage: Stage, upstream: str, seconds: float, in_flight: int) -> float:
     """Darkroom's worker, with more polls due than it can make."""
     async with filling(stage.redis_url) as filler:
-        ids = [f"bench-{number}" for number in range(in_flight)]
-        await filler.fill(ids, within=timedelta(seconds=1), progress=lambda _: None)
+        begun = [Begun(f"bench-{number}") for number in range(in_flight)]
+        await filler.fill(begun, within=timedelta(seconds=1))
     return await polls_per_cpu_second(await stage.start_worker(upstream), upstream, seconds)
 
 

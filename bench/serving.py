@@ -18,6 +18,7 @@ from ops.local.folder import Folder
 from ops.local.parts import (
     WORKER_READY,
     AnswersHttp,
+    Logs,
     Part,
     gateway_command,
     python_command,
@@ -72,6 +73,21 @@ class Stage:
         return await self.start(
             Part(WORKER, worker_command(WORKER), WORKER_READY, environment=environment)
         )
+
+    async def start_peer(self, name: str, upstream: str, options: tuple[str, ...]) -> int:
+        """Start a peer's worker on the upstream; its process."""
+        environment = {
+            "PEER_UPSTREAM": f"{upstream}/v1",
+            "PEER_BROKER": self.database(3),
+            "PEER_CALLBACK": f"{upstream}/callbacks",
+        }
+        named = ("-n", f"{name}-{options[1]}@%h", "--without-gossip", "--without-mingle")
+        command = python_command(
+            *("celery", "-A", f"bench.peers.{name}", "worker", "--loglevel", "INFO"),
+            *(*named, *options),
+        )
+        part = Part(f"{name}-{options[1]}", command, Logs(" ready."), environment=environment)
+        return await self.start(part)
 
     def database(self, number: int) -> str:
         """The URL of another database of the same Valkey."""
@@ -149,7 +165,7 @@ def _gateway(port: int, redis_url: str) -> Part:
         GATEWAY,
         gateway_command(host=HOST, port=port),
         AnswersHttp(f"http://{HOST}:{port}/readyz"),
-        environment={"DARKROOM_REDIS_URL": redis_url},
+        environment={"DARKROOM_REDIS_URL": redis_url, "DARKROOM_WEBHOOK_ALLOW": HOST},
     )
 
 

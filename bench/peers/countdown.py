@@ -13,9 +13,10 @@ import httpx
 from celery import Celery
 from standardwebhooks.webhooks import Webhook
 
+from bench.peers import PEER_SECRET
+
 UPSTREAM: Final = os.environ.get("PEER_UPSTREAM", "http://127.0.0.1:9000/v1")
 CALLBACK: Final = os.environ.get("PEER_CALLBACK", "")
-SECRET: Final = os.environ.get("PEER_SECRET", "whsec_" + "A" * 32)
 
 celery: Final = Celery(broker=os.environ.get("PEER_BROKER", "redis://127.0.0.1:6379/3"))
 celery.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True)
@@ -63,7 +64,7 @@ def call_back(result: dict[str, Any]) -> None:
         "content-type": "application/json",
         "webhook-id": event_id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(SECRET).sign(event_id, now, body),
+        "webhook-signature": Webhook(PEER_SECRET).sign(event_id, now, body),
     }
     client.post(CALLBACK, content=body, headers=headers).raise_for_status()
 

@@ -2,7 +2,8 @@
 
 It serves whoever is measured, in a process of its own whose CPU is not counted, and takes their
 callbacks too, so that "RunComfy's end" and "the callback's arrival" are instants of one clock.
-A request whose id it did not give is in progress for ever. Started by
+A request whose id it did not give is in progress for ever, or until the instant that its id
+names (``until-1790000000.5-…``). Started by
 ``python -m bench.peers.upstream --port 9000``; what it saw is at ``/_bench/…``.
 """
 
@@ -82,7 +83,10 @@ class Seen:
     def _status(self, request_id: str) -> dict[str, str]:
         request = self.requests.get(request_id)
         if request is None:
-            return {"request_id": request_id, "status": "in_progress"}
+            _, _, until = request_id.rpartition("until-")
+            is_over = until != request_id and time.time() >= float(until.partition("-")[0])
+            word = "completed" if is_over else "in_progress"
+            return {"request_id": request_id, "status": word}
         request.polls += 1
         if not self.plan.is_done(request):
             return {"request_id": request_id, "status": "in_progress"}
