@@ -84,5 +84,7 @@ async def _estimated_end(generation: Generation, durations: Durations) -> dateti
     if generation.status not in {Status.IN_QUEUE, Status.IN_PROGRESS}:
         return None
     now = datetime.now(UTC)
-    left = seconds_left(await durations.pace_of(generation), progress_of(generation, now))
+    is_seen = generation.looked_at is not None
+    progress = progress_of(generation, now, begun=generation.running_since, is_seen=is_seen)
+    left = seconds_left(await durations.pace_of(generation), progress)
     return None if left is None else now + timedelta(seconds=left)

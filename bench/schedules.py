@@ -1,7 +1,7 @@
 """Schedules that pacing is compared with: tuned, or computed, to a mean number of polls."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,22 +32,35 @@ def backoff(taken: Floats, polls: float) -> float:
     return _at_polls(run, polls, low=0.001, high=float(taken.max()))
 
 
-def best(taken: Floats, polls: float, *, cells: int = 1_500) -> float:
-    """The same with the best of all schedules for what is distributed as ``taken``.
+def best(regimes: Sequence[Floats], polls: float, *, cells: int = 1_500) -> float:
+    """The same with the best of all schedules for what is distributed as each of the samples.
 
     The cheapest plan is computed backwards from the end, on a grid of instants, for what a poll
-    costs in seconds of waiting; that cost is tuned until the plan takes as many polls. The
-    mean of mixed plans around that number lies on the line between them, which is as good.
+    costs in seconds of waiting; that cost is tuned until the plans take as many polls together.
+    Where there is more than one regime, the schedule is told which one it is in.
     """
-    edges = np.linspace(0, float(taken.max()) * 1.001, cells + 1)
-    part = np.histogram(taken, edges)[0] / len(taken)
-    moment = np.histogram(taken, edges, weights=taken)[0] / len(taken)
-    ended = np.concatenate([[0.0], np.cumsum(part)])
-    lived = np.concatenate([[0.0], np.cumsum(moment)])
+    plans = [_Plan(taken, cells // math.ceil(len(regimes) ** 0.5)) for taken in regimes]
 
     def run(price: float) -> tuple[float, float]:
-        cost, count, wait = (np.zeros(cells + 1) for _ in range(3))
-        for now in range(cells - 1, -1, -1):
+        polls, waits = zip(*(plan.run(price) for plan in plans), strict=True)
+        return sum(polls) / len(plans), sum(waits) / len(plans)
+
+    return _at_polls(run, polls, low=1e-3, high=1e3, rounds=20)
+
+
+class _Plan:
+    def __init__(self, taken: Floats, cells: int) -> None:
+        self._edges = np.linspace(0, float(taken.max()) * 1.001, cells + 1)
+        part = np.histogram(taken, self._edges)[0] / len(taken)
+        moment = np.histogram(taken, self._edges, weights=taken)[0] / len(taken)
+        self._ended = np.concatenate([[0.0], np.cumsum(part)])
+        self._lived = np.concatenate([[0.0], np.cumsum(moment)])
+
+    def run(self, price: float) -> tuple[float, float]:
+        """Polls, and seconds that an end waits, of the cheapest plan."""
+        edges, ended, lived = self._edges, self._ended, self._lived
+        cost, count, wait = (np.zeros(len(edges)) for _ in range(3))
+        for now in range(len(edges) - 2, -1, -1):
             alive = 1.0 - ended[now]
             late = edges[now + 1 :] * (ended[now + 1 :] - ended[now])
             late -= lived[now + 1 :] - lived[now]
@@ -57,8 +70,6 @@ def best(taken: Floats, polls: float, *, cells: int = 1_500) -> float:
             count[now] = alive + count[now + 1 + then]
             wait[now] = late[then] + wait[now + 1 + then]
         return float(count[0]), float(wait[0])
-
-    return _at_polls(run, polls, low=1e-4, high=1e4, rounds=25)
 
 
 def _at_polls(

@@ -8,7 +8,7 @@ are kept is ``durations_store.py``'s.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from generations.lifecycle import Status
@@ -109,6 +109,7 @@ class Progress:
     running: float | None = None
     #: Until its turn, at the speed of the line in front of it; None where that is not known.
     turn: float | None = None
+    #: Whether it was looked at.
     is_seen: bool = False
     #: Whether somebody is to be told when it begins.
     is_start_told: bool = False
@@ -125,42 +126,21 @@ def is_start_told(generation: Generation) -> bool:
     return generation.webhook is not None and generation.webhook_intermediate_status
 
 
-def progress_of(generation: Generation, now: datetime) -> Progress:
-    """How far one is that RunComfy has, as it is on record."""
-    begun = generation.running_since
+def progress_of(
+    generation: Generation,
+    now: datetime,
+    *,
+    begun: datetime | None,
+    is_seen: bool,
+    turn: float | None = None,
+) -> Progress:
+    """How far one is that RunComfy has, and began with at ``begun``."""
     return Progress(
         elapsed=max((now - submitted_at(generation)).total_seconds(), 0.0),
         running=None if begun is None else max((now - begun).total_seconds(), 0.0),
-        is_seen=generation.looked_at is not None,
+        turn=turn,
+        is_seen=is_seen,
         is_start_told=is_start_told(generation),
-    )
-
-
-def began_at(generation: Generation, now: datetime) -> datetime:
-    """When RunComfy began with what is first seen to run now."""
-    if generation.looked_at is None:
-        # Nobody saw it wait. If it did, that is part of what is known of its time.
-        return submitted_at(generation)
-    return generation.looked_at + (now - generation.looked_at) / 2
-
-
-def ran(generation: Generation, took: timedelta | None, now: datetime) -> Ran:
-    """How long one took that is first seen to have ended now; ``took`` is RunComfy's word."""
-    taken = submitted_at(generation)
-    seen = generation.looked_at or taken
-    least, most = seen, max(seen, now)
-    if took is not None:
-        least = most = min(max(taken + took, seen), most)
-    if generation.running_since is not None:
-        begun = generation.running_since
-    elif generation.looked_at is not None:
-        begun = least = generation.looked_at  # It began and ended since.
-    else:
-        begun = taken
-    return Ran(
-        queued=max((begun - taken).total_seconds(), 0.0),
-        least=max((least - begun).total_seconds(), 0.0),
-        most=max((most - begun).total_seconds(), 0.0),
     )
 
 

@@ -71,7 +71,7 @@ def _learned_gap(pace: Pace, progress: Progress, *, looks: float) -> float | Non
     if progress.turn is not None:
         return min(max(progress.turn * PART_OF_TURN * looks, FIRST_GAP), LONGEST_TURN_GAP)
     if pace.queued is not None:
-        return pace.queued.gap(progress.elapsed, looks=looks)
+        return min(pace.queued.gap(progress.elapsed, looks=looks), LONGEST_UNSEEN)
     if progress.is_seen or pace.running is None:
         return None  # It waits, which those like it do not.
     return min(pace.running.gap(progress.elapsed, looks=looks), LONGEST_UNSEEN)

@@ -28,6 +28,8 @@ ROUNDS: Final = 3
 WIDTH: Final = 0.025
 #: What is planned for, in times the longest that is known.
 BEYOND: Final = 8.0
+#: Beyond the plan, the gap is this part of the time that has passed.
+UNPLANNED: Final = 0.25
 #: How many spans' weight it has that something outlives all of them.
 UNHEARD_OF: Final = 0.5
 
@@ -63,7 +65,7 @@ class Rhythm:
                 due = count + (self._plan[point] / FINE - count) * looks
                 wait = _at(due, self._counts, self._times) - elapsed
                 return min(max(wait, SHORTEST_GAP), self._longest)
-        return self._longest
+        return min(max(elapsed * UNPLANNED * looks, SHORTEST_GAP), self._longest)
 
     def typical(self, elapsed: float) -> float:
         """The time by which half of those will have ended that have not ended by now."""
@@ -124,8 +126,8 @@ def _bandwidth(masses: Sequence[float], count: float) -> float:
         while height - reached[behind] >= 0.25:
             narrowest = min(narrowest, ahead - behind)
             behind += 1
-    # Silverman's rule, a little narrower; a quarter of a bell is 0.637 of its width.
-    return float(0.7 * narrowest / 0.637 * count**-0.2)
+    # Silverman's rule; the narrowest quarter of a bell is 0.637 of its deviation.
+    return float(0.9 * narrowest / 0.637 * count**-0.2)
 
 
 def _blurred(masses: list[float], bandwidth: float) -> list[float]:

@@ -6,15 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from generations.due import Claim
-from generations.durations import (
-    UNKNOWN,
-    Pace,
-    Progress,
-    Ran,
-    began_at,
-    progress_of,
-    ran,
-)
+from generations.durations import UNKNOWN, Pace, Ran
 from generations.errors import RunComfyThrottled, RunComfyUnavailable
 from generations.lifecycle import Status
 from generations.logs import logger
@@ -24,6 +16,7 @@ from generations.steps import Due, Lane, Step, fail, finish, telling
 from worker.claims import UNANSWERED, UNASKED, settle
 from worker.clients import Clients
 from worker.costs import FIRST_LOOK, look_for_cost_once
+from worker.looks import began_at, end_seen, look_at
 from worker.runcomfy.protocol import NotThere, Observation
 
 log = logger(__name__)
@@ -131,33 +124,6 @@ def decide_poll(
     return replace(step, add={"polls": 1})
 
 
-def end_seen(generation: Generation, seen: Observation | NotThere, *, now: datetime) -> Ran | None:
-    """How long it took, if it ended by itself and was followed from its submission on."""
-    if isinstance(seen, NotThere) or seen.status not in {Status.SUCCEEDED, Status.FAILED}:
-        return None
-    if generation.past_ends or generation.cancel_requested_at is not None:
-        return None
-    return ran(generation, seen.took, now)
-
-
-def look_at(generation: Generation, seen: Observation, *, now: datetime) -> Progress:
-    """How far it is, with what was seen now."""
-    if seen.status is Status.IN_PROGRESS and generation.running_since is None:
-        generation = replace(generation, running_since=began_at(generation, now))
-    return replace(
-        progress_of(generation, now), is_seen=True, turn=_turn(generation, seen, now=now)
-    )
-
-
-def _turn(generation: Generation, seen: Observation, *, now: datetime) -> float | None:
-    """Seconds until its turn, if the line has moved since the last look."""
-    before, ahead = generation.queue_position, seen.queue_position
-    if before is None or ahead is None or generation.looked_at is None or ahead >= before:
-        return None
-    passed = (now - generation.looked_at).total_seconds()
-    return passed / (before - ahead) * max(ahead, 1)
-
-
 def look_later(generation: Generation, error: RunComfyUnavailable, *, draw: float) -> Step:
     """RunComfy gave no usable answer, which says nothing about the generation."""
     wait = decide_backoff(
@@ -193,7 +159,7 @@ def _still_running(
 ) -> Step:
     begins = seen.status is Status.IN_PROGRESS and generation.status is Status.IN_QUEUE
     facts = {"queue_position": seen.queue_position, "looked_at": now, **ANSWERED}
-    if begins:
+    if seen.status is Status.IN_PROGRESS and generation.running_since is None:
         facts["running_since"] = began_at(generation, now)
     return Step(
         to=Status.IN_PROGRESS if begins else None,

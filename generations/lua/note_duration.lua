@@ -10,10 +10,8 @@ for n = 5, #ARGV do
   local ends = redis.call('HGET', KEYS[1], kind)
   if not ends and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then
     -- Any of them: one that is in use is soon learned anew.
-    local other = redis.call('HRANDFIELD', KEYS[1])
-    if other ~= '' then
-      redis.call('HDEL', KEYS[1], other)
-    end
+    local others = redis.call('HRANDFIELD', KEYS[1], 2)
+    redis.call('HDEL', KEYS[1], others[1] ~= '' and others[1] or others[2])
   end
   redis.call('HSET', KEYS[1], kind, string.sub(ARGV[1] .. (ends or ''), 1, tonumber(ARGV[2])))
 end
