@@ -12,7 +12,7 @@ mpl.rcParams["svg.hashsalt"] = "darkroom"  # The same figures give the same file
 from matplotlib import pyplot as plt  # noqa: E402  # The backend has to be chosen before.
 
 REPORT: Final = Path("build/bench.json")
-DRAWN: Final = Path("build/polls.svg")
+DRAWN: Final = Path("bench/plots/polls.svg")
 #: In the report, and what the bar is called.
 BARS: Final = {
     "polls_bare_client_per_cpu_s": "bare HTTP client",
