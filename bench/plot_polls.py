@@ -1,4 +1,4 @@
-"""Draws the README's plot of polls from ``build/bench.json``: ``python -m bench.plot``."""
+"""Draws the README's plot of polls from ``build/bench.json``: ``python -m bench.plot_polls``."""
 
 import json
 from pathlib import Path
