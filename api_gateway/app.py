@@ -9,9 +9,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 
 from api_gateway import (
+    callbacks,
     event_routes,
     generation_routes,
     health_routes,
+    key_routes,
     many_routes,
     model_routes,
     runcomfy_routes,
@@ -61,6 +63,8 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     app.include_router(event_routes.router)
     app.include_router(many_routes.router)
     app.include_router(health_routes.router)
+    app.include_router(key_routes.router)
+    app.webhooks.include_router(callbacks.router)
     return app
 
 
