@@ -190,7 +190,7 @@ async def secrets_of(gateway: Serving) -> tuple[str, ...]:
     finally:
         await redis.aclose()
     assert origin is not None
-    return origin.webhook_secrets
+    return tuple(held.secret for held in origin.webhook_secrets)
 
 
 @asynccontextmanager
