@@ -91,7 +91,7 @@ class Settling:
         self, record_id: str, lane: Lane, step: Step, guard: Mapping[str, Any], *, origin: str
     ) -> tuple[str, str]:
         """Apply a step under a guard (fields of ``settle.lua``); its outcome and the status."""
-        delivery_id = new_id(DELIVERY)
+        delivery_id = new_id(DELIVERY) if step.tell else ""
         message = {**self._written(record_id, step, delivery_id), **guard}
         next_lane = step.due.lane if step.due else lane
         outcome, status, *left = await self._settle(
