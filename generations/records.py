@@ -152,12 +152,14 @@ def read_delivery(delivery_id: str, fields: Fields) -> Delivery:
         generation_id=fields["generation_id"],
         origin=fields["origin"],
         event_id=fields["event_id"],
-        told=Status(fields["told"]),
+        told=_read(fields, "told", Status),
         endpoint=fields["endpoint"],
         status=DeliveryStatus(fields["status"]),
         created_at=from_ms(fields["created_at"]),
         sequence=int(fields["sequence"]),
         attempts=tuple(read_attempt(line) for line in _lines(fields.get("attempts", ""))),
+        redelivered_at=_read(fields, "redelivered_at", from_ms),
+        attempts_before=int(fields.get("attempts_before") or 0),
         is_set_aside=bool(fields.get("set_aside")),
     )
 
