@@ -1,11 +1,19 @@
-"""The Redis keys that belong to one origin; the scripts say what is in each."""
+"""The Redis keys of the indexes; the scripts say what is in each."""
 
 from typing import Final
 
 from generations.connection import key
+from generations.steps import Lane
 
+#: A set of the ids of all unfinished generations and deliveries.
+UNFINISHED: Final = key("unfinished")
 #: A set of the names of all origins.
 ORIGINS: Final = key("origins")
+
+
+def due_key(lane: Lane) -> str:
+    """The sorted set of one lane."""
+    return key(f"due:{lane}")
 
 
 def origin_key(origin: str) -> str:

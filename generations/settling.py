@@ -1,0 +1,150 @@
+"""Settling: a step is written to its record and to the due index, all of it or nothing."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+from generations.claimed import Claim, Unsettled, new_fence
+from generations.connection import Redis, key, load_script, reaching_store
+from generations.errors import StoreUnavailable
+from generations.ids import DELIVERY, EVENT, new_id
+from generations.indexes import (
+    UNFINISHED,
+    due_key,
+    in_flight_key,
+    origin_key,
+    parked_key,
+    unfinished_key,
+)
+from generations.lifecycle import (
+    IN_FLIGHT,
+    AnyStatus,
+    Status,
+    allowed_before,
+    is_finished,
+)
+from generations.moves import CHANNEL
+from generations.records import dump_json, in_ms, write_attempt, write_field
+from generations.steps import Lane, NewDelivery, Step
+
+#: Seconds between two tries of a patient settle.
+AWAY_INTERVAL: Final = 0.1
+#: How long at most a parked generation is not looked at. It need not be: whatever makes room
+#: for it makes it due.
+PARKED: Final = timedelta(minutes=10)
+#: RunComfy's word on a cancel: told to whoever waits for it, as a move is.
+CANCEL_OUTCOME: Final = "cancel_outcome"
+
+
+class Settling:
+    """The steps that end claims."""
+
+    def __init__(self, redis: Redis, *, keep: timedelta) -> None:
+        self._settle = load_script(redis, "room", "settle")
+        self._keep = keep
+
+    async def settle(self, claim: Claim, step: Step, *, is_patient: bool = False) -> Claim | None:
+        """Write a step's outcome; the claim to go on with, or None where it was lost.
+
+        A lost claim changes nothing: somebody else has the record now, or it is finished.
+
+        Args:
+            is_patient: while the store is away, ask again until it is back. Whoever calls
+                this bounds it: the claim may be lost meanwhile.
+        """
+        settled = await self.try_settle(claim, step, is_patient=is_patient)
+        return settled if isinstance(settled, Claim) else None
+
+    async def try_settle(
+        self, claim: Claim, step: Step, *, is_patient: bool = False
+    ) -> Claim | Unsettled:
+        """As :meth:`settle`, for a step that needs room with RunComfy."""
+        fence = new_fence()
+        told = {"fence": str(claim.fence), "next_fence": str(fence)}
+        while True:
+            try:
+                outcome, _ = await self.apply(claim.id, claim.lane, step, told, origin=claim.origin)
+            except StoreUnavailable:
+                if not is_patient:
+                    raise
+                await asyncio.sleep(AWAY_INTERVAL)
+            else:
+                break
+        if outcome != "settled":
+            return Unsettled.PARKED if outcome == "full" else Unsettled.LOST
+        return replace(claim, fence=fence, lane=step.due.lane if step.due else claim.lane)
+
+    @reaching_store
+    async def apply(
+        self, record_id: str, lane: Lane, step: Step, guard: Mapping[str, Any], *, origin: str
+    ) -> tuple[str, str]:
+        """Apply a step under a guard (fields of ``settle.lua``); its outcome and the status."""
+        delivery_id = new_id(DELIVERY)
+        message = {**self._written(record_id, step, delivery_id), **guard}
+        next_lane = step.due.lane if step.due else lane
+        outcome, status = await self._settle(
+            keys=[
+                key(record_id),
+                due_key(lane),
+                due_key(next_lane),
+                due_key(Lane.DELIVERIES),
+                key(delivery_id),
+                UNFINISHED,
+                origin_key(origin),
+                unfinished_key(origin),
+                in_flight_key(origin),
+                parked_key(origin),
+                due_key(Lane.SUBMISSIONS),
+            ],
+            args=[dump_json(message)],
+        )
+        return outcome, status
+
+    def _written(self, record_id: str, step: Step, delivery_id: str) -> dict[str, Any]:
+        written: dict[str, Any] = {
+            "id": record_id,
+            "set": {name: write_field(name, value) for name, value in step.set.items()},
+            "add": dict(step.add),
+            "stamp": list(step.stamp),
+            "append": {"attempts": write_attempt(step.attempt)} if step.attempt else {},
+        }
+        if allowed := _may_be_in(step):
+            written["from"] = dict.fromkeys(allowed, True)
+        if step.to:
+            written["to"] = step.to
+            if isinstance(step.to, Status):
+                written["is_in_flight"] = step.to in IN_FLIGHT
+            if is_finished(step.to):
+                written["keep_ms"] = in_ms(self._keep)
+        if isinstance(step.to, Status) or CANCEL_OUTCOME in step.set:
+            written["channel"] = CHANNEL
+        if step.due:
+            written["due_ms"] = in_ms(step.due.delay)
+        if step.to is Status.SUBMITTING:
+            written["park_ms"] = in_ms(PARKED)
+        if step.cancel_known:
+            written["cancel_known"] = True
+        if step.tell:
+            written["delivery"] = _new_delivery(record_id, delivery_id, step.tell)
+        return written
+
+
+def _may_be_in(step: Step) -> frozenset[AnyStatus]:
+    if step.only_from or step.to is None:
+        return step.only_from
+    return allowed_before(step.to) | {step.to}
+
+
+def _new_delivery(generation_id: str, delivery_id: str, tell: NewDelivery) -> dict[str, Any]:
+    return {
+        "id": delivery_id,
+        "fields": {
+            "generation_id": generation_id,
+            "origin": tell.origin,
+            "event_id": new_id(EVENT),
+            "endpoint": tell.endpoint,
+            "told": tell.told,
+        },
+    }
