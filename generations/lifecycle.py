@@ -97,7 +97,7 @@ def allowed_before(to: AnyStatus) -> frozenset[AnyStatus]:
 
 def allowed_to_reopen(to: AnyStatus) -> frozenset[AnyStatus]:
     """The finished statuses from which this one may be entered all the same."""
-    table: Mapping[AnyStatus, frozenset[AnyStatus]] = {**REOPENINGS, **REDELIVERIES}
+    table = REOPENINGS if isinstance(to, Status) else REDELIVERIES
     return frozenset(status for status, next_ones in table.items() if to in next_ones)
 
 
