@@ -2,7 +2,8 @@
 
 DarkroomError
 ├─ Refusal                 the origin's doing: told, never retried
-│    Unauthorized · Forbidden · GenerationNotFound · ModelNotFound · InvalidBody · BodyTooLarge
+│    Unauthorized · Forbidden · GenerationNotFound · DeliveryNotFound · ModelNotFound
+│    DeliverySuperseded · InvalidBody · BodyTooLarge
 │    InvalidModelId · InvalidInput · InvalidWebhook · AddressNotAllowed · IdempotencyConflict
 │    InvalidCursor · OverLimit · BodyTooSlow · HeadersTooLarge
 ├─ Transient               try again; carries ``retry_after``
@@ -67,6 +68,18 @@ class GenerationNotFound(Refusal):
     """There is no generation with this id; check the id and the API key it was made with."""
 
     code = "generation_not_found"
+
+
+class DeliveryNotFound(Refusal):
+    """There is no delivery with this id; check the id, the generation's and the API key."""
+
+    code = "delivery_not_found"
+
+
+class DeliverySuperseded(Refusal):
+    """A later event says more than this one, so it is not told again; redeliver the later one."""
+
+    code = "delivery_superseded"
 
 
 class ModelNotFound(Refusal):

@@ -13,7 +13,7 @@ from generations.model import Attempt, Delivery, Generation
 from generations.pacing import AttemptAgain, decide_next_attempt
 from generations.presentation import event_body
 from generations.records import dump_json
-from generations.steps import Due, Lane, Step
+from generations.steps import Due, Lane, Step, is_pointless
 from worker.answers import Answer, retry_after
 from worker.claims import settle
 from worker.clients import Clients
@@ -46,13 +46,6 @@ async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> st
         draw=clients.draw(),
     )
     return await settle(claim, step, clients)
-
-
-def is_pointless(delivery: Delivery, generation: Generation) -> bool:
-    """Whether a later event already says more, or an operator took back the end that it tells."""
-    if delivery.is_intermediate:
-        return generation.delivery_ids[-1:] != (delivery.id,)
-    return len(generation.timeline) > delivery.sequence
 
 
 def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw: float) -> Step:

@@ -6,9 +6,9 @@ import pytest
 
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import Attempt
-from generations.steps import Due, Lane, Step
+from generations.steps import Due, Lane, Step, is_pointless
 from tests.builders import a_delivery, a_generation, an_attempt
-from worker.delivery import Attempted, decide_delivery, is_pointless
+from worker.delivery import Attempted, decide_delivery
 
 SECOND = timedelta(seconds=1)
 #: A draw in the middle adds no jitter.
