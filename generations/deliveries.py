@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from generations.claimed import new_guard
 from generations.connection import Redis, key, reaching_store, read_hash
@@ -102,7 +102,7 @@ class Deliveries:
         delivery_id = new_id(DELIVERY)
         seconds, micros = await self._redis.time()
         now = int(seconds) * 1000 + int(micros) // 1000
-        fields: dict[str | bytes, str | int] = {
+        fields: dict[Any, str | int] = {
             "generation_id": "",
             "origin": origin,
             "event_id": new_id(EVENT),

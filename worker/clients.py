@@ -60,6 +60,7 @@ class Clients:
                 allowed=settings.allowed,
                 attempt_timeout=settings.attempt_timeout,
                 connect_timeout=settings.connect_timeout,
+                proxy=settings.egress_proxy,
             ),
             images=ImageFetcher(
                 allowed=settings.allowed,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from generations.due import Claim
 from generations.errors import AddressNotAllowed, EndpointUnavailable, GenerationNotFound
@@ -11,10 +12,10 @@ from generations.lifecycle import DeliveryStatus
 from generations.logs import logger
 from generations.model import Attempt, Delivery, Generation
 from generations.pacing import AttemptAgain, decide_next_attempt
-from generations.presentation import event_body
+from generations.presentation import callback_body
 from generations.records import dump_json
 from generations.steps import Due, Lane, Step, is_pointless
-from worker.answers import Answer, retry_after
+from worker.answers import Answer, noted_body, noted_headers, retry_after
 from worker.claims import settle
 from worker.clients import Clients
 from worker.webhooks.signing import sign
@@ -22,16 +23,29 @@ from worker.webhooks.signing import sign
 log = logger(__name__)
 
 
+#: What is on record of answers that need a word.
+GONE: Final = "The endpoint is gone (410): it is told nothing more of this."
+REDIRECTED: Final = "The endpoint redirects, which is not followed."
+
+Sent = Answer | AddressNotAllowed | EndpointUnavailable
+
+
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """What came of one attempt, and what the endpoint asked for."""
+    """What came of one attempt, what the endpoint asked for, and how far the schedule is."""
 
     attempt: Attempt
     retry_after: timedelta | None = None
+    #: Since the schedule began, and how many attempts were made before that.
+    age: timedelta = timedelta()
+    attempts_before: int = 0
 
 
 async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> str:
     """Attempt one delivery that was claimed; the word for what came of it."""
+    if delivery.is_test:
+        attempted = await _attempt(delivery, None, clients, at=claim.taken_at)
+        return await settle(claim, decide_delivery(attempted, schedule=(), draw=0), clients)
     try:
         generation = await clients.store.find(delivery.generation_id)
     except GenerationNotFound:
@@ -55,7 +69,8 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
         return Step(due=None, to=DeliveryStatus.DELIVERED, attempt=attempted.attempt)
     # 410: the endpoint wants no more (Standard Webhooks).
     decision = decide_next_attempt(
-        attempts=attempted.attempt.number,
+        attempts=attempted.attempt.number - attempted.attempts_before,
+        age=attempted.age,
         schedule=() if status_code == 410 else schedule,
         retry_after=attempted.retry_after,
         draw=draw,
@@ -66,10 +81,10 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
 
 
 async def _attempt(
-    delivery: Delivery, generation: Generation, clients: Clients, *, at: datetime
+    delivery: Delivery, generation: Generation | None, clients: Clients, *, at: datetime
 ) -> Attempted:
     origin = await clients.origins.find(delivery.origin)
-    body = dump_json(event_body(generation, delivery.sequence)).encode()
+    body = dump_json(callback_body(delivery, generation)).encode()
     began = time.monotonic()
     headers = {
         "content-type": "application/json",
@@ -81,22 +96,53 @@ async def _attempt(
             secrets=origin.webhook_secrets if origin else (),
         ),
     }
-    answer, error = await _send(delivery.endpoint, body, headers, clients)
+    sent = await _send(delivery.endpoint, body, headers, clients)
     attempt = Attempt(
         number=len(delivery.attempts) + 1,
         at=at,
         duration_ms=round((time.monotonic() - began) * 1000),
-        status_code=answer.status_code if answer else None,
-        error=error,
+        **_noted(sent),
     )
     log.info("delivery.attempted", number=attempt.number, status_code=attempt.status_code)
-    return Attempted(attempt, retry_after(answer) if answer else None)
+    return Attempted(
+        attempt,
+        asked_for(sent, now=at),
+        age=at - delivery.begun_at,
+        attempts_before=delivery.attempts_before,
+    )
 
 
-async def _send(
-    endpoint: str, body: bytes, headers: dict[str, str], clients: Clients
-) -> tuple[Answer | None, str | None]:
+async def _send(endpoint: str, body: bytes, headers: dict[str, str], clients: Clients) -> Sent:
     try:
-        return await clients.calls.make(clients.sender.send(endpoint, body, headers)), None
+        return await clients.calls.make(clients.sender.send(endpoint, body, headers))
     except (AddressNotAllowed, EndpointUnavailable) as exc:
-        return None, exc.message
+        return exc
+
+
+def asked_for(sent: Sent, *, now: datetime) -> timedelta | None:
+    """How long an endpoint asked to be left alone, by the two answers that may say so."""
+    if isinstance(sent, Answer) and sent.status_code in {429, 503}:
+        return retry_after(sent, now=now)
+    return None
+
+
+def _noted(sent: Sent) -> dict[str, Any]:
+    """What the record of an attempt tells of its outcome."""
+    if isinstance(sent, Answer):
+        return {
+            "status_code": sent.status_code,
+            "error": _word_on(sent.status_code),
+            "address": sent.address,
+            "dials": sent.dials,
+            "response_headers": noted_headers(sent),
+            "response_body": noted_body(sent),
+        }
+    if isinstance(sent, AddressNotAllowed):
+        return {"error": sent.message, "dials": 0}
+    return {"error": sent.message, "address": sent.address, "dials": sent.dials}
+
+
+def _word_on(status_code: int) -> str | None:
+    if status_code == 410:
+        return GONE
+    return REDIRECTED if 300 <= status_code < 400 else None

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from generations.due import PARKED
-from generations.pacing import LONGEST_ASKED_BY_RUNCOMFY, longest_gap
+from generations.pacing import LONGEST_ASKED_BY_RUNCOMFY, last_call
 from generations.settings import WorkerSettings
 from generations.steps import Lane
 
@@ -50,6 +50,6 @@ class Leases:
         waits = {
             Lane.SUBMISSIONS: max(LONGEST_ASKED_BY_RUNCOMFY, PARKED),
             Lane.POLLS: LONGEST_ASKED_BY_RUNCOMFY,
-            Lane.DELIVERIES: longest_gap(schedule),
+            Lane.DELIVERIES: last_call(schedule),
         }
         return {lane: max(wait, self.lease(lane), IN_QUEUE) for lane, wait in waits.items()}

@@ -150,7 +150,6 @@ async def test_of_a_huge_answer_64_kib_are_read(
     "behaviour",
     [
         hang,
-        dripping(JSON_HEAD + b"Content-Length: 1000\r\n\r\n", every=0.05),
         dripping(b"HTTP/1.1 200 OK\r\nX-Slow: ", every=0.05),
     ],
 )
@@ -159,8 +158,29 @@ async def test_a_slow_answer_ends_with_the_attempt(
 ) -> None:
     raw.begin(behaviour)
     async with asyncio.timeout(5):
-        with pytest.raises(EndpointUnavailable):
+        with pytest.raises(EndpointUnavailable) as unanswered:
             await hasty.send(raw.url, BODY, HEADERS)
+    assert unanswered.value.address == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        dripping(JSON_HEAD + b"Content-Length: 1000\r\n\r\n", every=0.05),
+        answering(JSON_HEAD + b"Content-Length: 99\r\n\r\n{"),
+        responding(b"{", status="200", headers=("Content-Encoding: gzip",)),
+    ],
+)
+async def test_the_head_of_an_answer_settles_it(
+    behaviour: Behaviour, raw: RawServer, hasty: CallbackSender
+) -> None:
+    raw.begin(behaviour)
+    async with asyncio.timeout(5):
+        answer = await hasty.send(raw.url, BODY, HEADERS)
+    assert (answer.status_code, answer.address) == (200, "127.0.0.1")
+    # The connection of a body that did not end is not used again.
+    raw.begin(responding(b"ok"))
+    assert (await hasty.send(raw.url, BODY, HEADERS)).body == b"ok"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +190,6 @@ async def test_a_slow_answer_ends_with_the_attempt(
         reset,
         answering(b"what?\r\n\r\n"),
         answering(b"HTTP/1.1 200 OK\r\nContent-Le"),
-        answering(JSON_HEAD + b"Content-Length: 99\r\n\r\n{"),
         answering(JSON_HEAD + b"X: " + b"a" * 2**20 + b"\r\n\r\n"),
     ],
 )
