@@ -189,7 +189,9 @@ if step.due_ms then
     wait = 0
   end
   local deadline = tonumber(redis.call('HGET', record, 'deadline') or '')
-  if deadline and status ~= 'submitting' then
+  -- What is finished has none any more: all that may be due is a look for its cost.
+  local has_ended = redis.call('SISMEMBER', KEYS[6], step.id) == 0
+  if deadline and status ~= 'submitting' and not has_ended then
     wait = math.max(math.min(wait, deadline - now), 0)
   end
   if not step.only_due then

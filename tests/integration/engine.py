@@ -13,7 +13,7 @@ from generations.connection import key
 from generations.due import AFTER_DEATH, POISON_DEATHS, SUSPECT_TAKES, Claim, due_key
 from generations.errors import IdempotencyConflict
 from generations.ids import DELIVERY, GENERATION
-from generations.lifecycle import AnyStatus, DeliveryStatus, Status, allowed_before
+from generations.lifecycle import AnyStatus, DeliveryStatus, Status, allowed_before, is_finished
 from generations.model import Generation, NewGeneration
 from generations.steps import Due, Lane, Step
 from tests.integration.claiming import LONG
@@ -196,7 +196,8 @@ class Engine(Known):
             wait = 0  # A cancel that the holder knew nothing of is not kept waiting.
         assert at is not None
         earliest, latest = self.world.now + wait, after.now + wait
-        if "deadline" in record and record["status"] != "submitting":
+        has_deadline = "deadline" in record and not is_finished(Status(record["status"]))
+        if has_deadline and record["status"] != "submitting":
             # Never later than the deadline, and at once where that is over.
             deadline = int(record["deadline"])
             earliest = min(earliest, max(deadline, self.world.now))

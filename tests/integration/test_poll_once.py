@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from generations.due import Claim, due_key
 from generations.lifecycle import Status
 from generations.model import Generation
 from generations.settings import WorkerSettings
 from generations.steps import Lane
 from tests.conftest import RedisServer
-from tests.integration.claiming import LONG, accept, bring_to, hold
+from tests.integration.claiming import LONG, accept, bring_to, due_times, hold
 from tests.integration.raw_server import Behaviour, RawServer, close, hang, serving
 from worker.clients import Clients
 from worker.polling import poll_once
@@ -135,7 +136,7 @@ async def nothing_is_due(clients: Clients) -> bool:
     return await clients.due.claim({Lane.POLLS: 1}, lease=LONG) == []
 
 
-COMPLETED = {
+COMPLETED: dict[str, tuple[str, dict[str, Any]]] = {
     "status": ("200 OK", {"status": "completed"}),
     "result": ("200 OK", {"status": "succeeded", "output": {"video": "https://a/1.mp4"}}),
 }
@@ -199,4 +200,48 @@ async def test_a_cancel_without_an_answer_is_asked_for_again_but_not_at_once(
     runcomfy.will_answer(answers)
     found = await polled(clients, cancel=True)
     assert found.is_cancel_pending
+    assert await nothing_is_due(clients)
+
+
+async def test_a_cost_that_comes_late_is_asked_for_and_kept(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer(COMPLETED)
+    ended = await polled(clients, cancel=False)
+    assert ended.cost is None
+    assert await nothing_is_due(clients)
+    held, found = await due_again(clients, ended)
+    await poll_once(held, found, clients)
+    assert (await clients.store.find(ended.id)).cost is None
+
+    ok, result = COMPLETED["result"]
+    runcomfy.will_answer({"result": (ok, {**result, "cost": 2.85})})
+    held, found = await due_again(clients, ended)
+    await poll_once(held, found, clients)
+
+    known = await clients.store.find(ended.id)
+    assert known.cost == 2.85
+    assert (known.status, known.timeline, known.polls) == (ended.status, ended.timeline, 1)
+    assert await due_times(clients.redis, ended.id) == {}
+
+
+async def due_again(clients: Clients, generation: Generation) -> tuple[Claim, Generation]:
+    """The next look at a generation, made due now."""
+    times = await due_times(clients.redis, generation.id)
+    assert list(times) == [Lane.POLLS]
+    await clients.redis.zadd(due_key(Lane.POLLS), {generation.id: 0})
+    return await hold(clients.due, Lane.POLLS)
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "500 Internal"])
+async def test_a_cost_that_nobody_tells_is_asked_for_again(
+    status: str, runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer(COMPLETED)
+    ended = await polled(clients, cancel=False)
+    runcomfy.will_answer({"result": (status, {"error_code": 404001})})
+    held, found = await due_again(clients, ended)
+    await poll_once(held, found, clients)
+    assert (await clients.store.find(ended.id)).status is Status.SUCCEEDED
+    assert list(await due_times(clients.redis, ended.id)) == [Lane.POLLS]
     assert await nothing_is_due(clients)
