@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 
 from api_gateway import (
+    delivery_routes,
+    endpoint_routes,
     event_routes,
     generation_routes,
     health_routes,
@@ -60,6 +62,9 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     app.include_router(generation_routes.router)
     app.include_router(event_routes.router)
     app.include_router(many_routes.router)
+    app.include_router(delivery_routes.of_generation)
+    app.include_router(delivery_routes.router)
+    app.include_router(endpoint_routes.router)
     app.include_router(health_routes.router)
     return app
 

@@ -1,6 +1,6 @@
 """Deliveries on record: find, list and count them, tell one again, try an endpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -79,29 +79,32 @@ class Deliveries:
             raise DeliveryNotFound from exc
         if is_pointless(delivery, generation):
             raise DeliverySuperseded
-        outcome = await self._apply(delivery, _BEGIN_ANEW)
-        if outcome == "refused":
-            # Pending; or it is superseded, and this is refused as well.
-            guard = {"only_due": True}
-            outcome, _ = await self._settling.apply(
-                delivery.id, Lane.DELIVERIES, _HURRY, guard, origin=delivery.origin
-            )
+        outcome, status = await self._apply(delivery, _BEGIN_ANEW, new_guard())
+        while outcome == "refused" and status == DeliveryStatus.PENDING:
+            outcome, _ = await self._apply(delivery, _HURRY, {"only_due": True})
+            if outcome == "refused":
+                # A worker has ended it in between.
+                outcome, status = await self._apply(delivery, _BEGIN_ANEW, new_guard())
         if outcome == "refused":
             raise DeliverySuperseded
         return await self.find(delivery.id)
 
-    async def _apply(self, delivery: Delivery, step: Step) -> str:
-        outcome, _ = await self._settling.apply(
-            delivery.id, Lane.DELIVERIES, step, new_guard(), origin=delivery.origin
+    async def _apply(
+        self, delivery: Delivery, step: Step, guard: Mapping[str, Any]
+    ) -> tuple[str, str]:
+        return await self._settling.apply(
+            delivery.id, Lane.DELIVERIES, step, guard, origin=delivery.origin
         )
-        return outcome
+
+    async def _now_ms(self) -> int:
+        seconds, micros = await self._redis.time()
+        return int(seconds) * 1000 + int(micros) // 1000
 
     @reaching_store
     async def test(self, endpoint: str, *, origin: str) -> Delivery:
         """Put a test event for an endpoint on record, due now: a delivery of no generation."""
         delivery_id = new_id(DELIVERY)
-        seconds, micros = await self._redis.time()
-        now = int(seconds) * 1000 + int(micros) // 1000
+        now = await self._now_ms()
         fields: dict[Any, str | int] = {
             "generation_id": "",
             "origin": origin,
@@ -127,8 +130,7 @@ class Deliveries:
     async def count_exhausted(self) -> dict[str, int]:
         """How many exhausted deliveries are kept, by origin; two round trips for all of them."""
         origins = sorted(str(origin) for origin in await self._redis.smembers(ORIGINS))
-        seconds, _ = await self._redis.time()
-        oldest = int(seconds) * 1000 - in_ms(self._keep)
+        oldest = await self._now_ms() - in_ms(self._keep)
         async with self._redis.pipeline(transaction=False) as pipe:
             for origin in origins:
                 pipe.zcount(exhausted_key(origin), oldest, "+inf")

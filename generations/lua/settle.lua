@@ -85,7 +85,7 @@ end
 if step.from and not step.from[status] then
   return {'refused', status}
 end
-if step.to == 'pending' and not generation_of(KEYS[1], step.id) then
+if step.to == 'pending' and step.to ~= status and not generation_of(KEYS[1], step.id) then
   -- Told again, it would be told after a later event, or of a generation that is gone.
   return {'refused', status}
 end

@@ -27,6 +27,13 @@ ROUTES = {
     ("post", "/v1/generations/{generation_id}/cancel"),
     ("post", "/v1/generations/batch"),
     ("post", "/v1/generations/cancel"),
+    ("get", "/v1/generations/{generation_id}/deliveries"),
+    ("get", "/v1/generations/{generation_id}/deliveries/{delivery_id}"),
+    ("post", "/v1/generations/{generation_id}/deliveries/{delivery_id}/redeliver"),
+    ("get", "/v1/deliveries"),
+    ("get", "/v1/deliveries/{delivery_id}"),
+    ("post", "/v1/deliveries/redeliver"),
+    ("post", "/v1/endpoints/test"),
     ("get", "/healthz"),
     ("get", "/readyz"),
 }
