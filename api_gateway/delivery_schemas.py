@@ -1,6 +1,6 @@
 """What crosses HTTP on the routes of deliveries."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -78,10 +78,9 @@ class RedeliverMany(_Wanted):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     # Not strict: JSON has no enums, so the words are all that can come.
-    status: list[DeliveryStatus] = Field(
+    status: list[Annotated[DeliveryStatus, Field(strict=False)]] = Field(
         default=[DeliveryStatus.EXHAUSTED],
         min_length=1,
-        strict=False,
         description="In one of these statuses. What is pending is attempted now; what was "
         "superseded is never told again.",
     )
