@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final, TypeVar
 
 from structlog.contextvars import bound_contextvars
@@ -26,6 +27,8 @@ UNANSWERED: Final = "unanswered"
 UNASKED: Final = "runcomfy not asked"
 #: Stopped half-way, because the worker stops; due again at once.
 GIVEN_BACK: Final = "given back"
+#: The other side takes its time; it is settled when it answers.
+UNDER_WAY: Final = "still under way"
 
 _R = TypeVar("_R", Generation, Delivery)
 Once = Callable[[Claim, _R, Clients], Awaitable[str]]
@@ -47,11 +50,22 @@ async def settle(claim: Claim, step: Step, clients: Clients) -> str:
 
 
 async def work_through(
-    taken: Iterable[tuple[Claim, _R]], once: Once[_R], clients: Clients
+    taken: Iterable[tuple[Claim, _R]],
+    once: Once[_R],
+    clients: Clients,
+    *,
+    patience: timedelta | None = None,
 ) -> Counter[str]:
-    """Act on every claim at once, each settled as it completes; how many came to what."""
-    work = (_guarded(claim, record, once, clients) for claim, record in taken)
-    return Counter(await asyncio.gather(*work))
+    """Act on every claim at once, each settled as it completes; how many came to what.
+
+    What takes longer than the patience goes on by itself, so that those who wait for others
+    keep none of the threads that chunks are worked through in.
+    """
+    work = [asyncio.create_task(_guarded(claim, record, once, clients)) for claim, record in taken]
+    done = await clients.lingering.wait(work, patience=patience)
+    counts = Counter(task.result() for task in done)
+    counts[UNDER_WAY] = len(work) - len(done)
+    return +counts
 
 
 async def report(counts: Counter[str], clients: Clients) -> None:

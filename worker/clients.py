@@ -7,12 +7,14 @@ from random import random
 from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis, connect
 from generations.due import DueIndex
+from generations.endpoint_health import EndpointHealth
 from generations.origins import OriginStore
 from generations.settings import WorkerSettings
 from generations.store import GenerationStore
 from worker.calls import Calls
 from worker.images.fetcher import ImageFetcher
 from worker.leases import Leases
+from worker.lingering import Lingering
 from worker.runcomfy.client import RunComfyClient
 from worker.webhooks.sender import CallbackSender
 
@@ -32,15 +34,18 @@ class Clients:
     sender: CallbackSender
     images: ImageFetcher
     leases: Leases
+    health: EndpointHealth
     #: A random number from 0 to 1.
     draw: Callable[[], float] = random
     calls: Calls = field(default_factory=Calls)
+    lingering: Lingering = field(default_factory=Lingering)
 
     @classmethod
     async def open(cls, settings: WorkerSettings) -> "Clients":
         """Nothing connects before it is first used."""
         redis = connect(settings.redis_url.get_secret_value())
         catalogs = CatalogStore(redis)
+        leases = Leases.derive(settings)
         return cls(
             settings=settings,
             redis=redis,
@@ -67,7 +72,8 @@ class Clients:
                 timeout=settings.preflight_timeout,
                 connect_timeout=settings.connect_timeout,
             ),
-            leases=Leases.derive(settings),
+            leases=leases,
+            health=EndpointHealth(redis, leases.health_rules(settings)),
         )
 
     async def close(self) -> None:

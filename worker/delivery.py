@@ -2,12 +2,20 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from generations.due import Claim
-from generations.errors import AddressNotAllowed, EndpointUnavailable, GenerationNotFound
+from generations.endpoint_health import Verdict
+from generations.errors import (
+    AddressNotAllowed,
+    EgressProxyUnavailable,
+    EndpointUnavailable,
+    GenerationNotFound,
+    StoreUnavailable,
+)
 from generations.lifecycle import DeliveryStatus
 from generations.logs import logger
 from generations.model import Attempt, Delivery, Generation
@@ -32,34 +40,57 @@ Sent = Answer | AddressNotAllowed | EndpointUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """What came of one attempt, what the endpoint asked for, and how far the schedule is."""
+    """What came of one attempt."""
 
     attempt: Attempt
+    #: What the endpoint asked for.
     retry_after: timedelta | None = None
-    #: Since the schedule began, and how many attempts were made before that.
+    #: How long ago its schedule began, and how many attempts were made before that.
     age: timedelta = timedelta()
     attempts_before: int = 0
+    verdict: Verdict = Verdict.NONE
 
 
 async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> str:
-    """Attempt one delivery that was claimed; the word for what came of it."""
+    """Attempt one delivery that was claimed; the word for what came of it.
+
+    It has entered its endpoint's server, and leaves it in any case.
+    """
+    verdict = Verdict.NONE
+    try:
+        step, verdict = await _look_and_decide(claim, delivery, clients)
+        return await settle(claim, step, clients)
+    finally:
+        await _leave(delivery, verdict, clients)
+
+
+async def _look_and_decide(
+    claim: Claim, delivery: Delivery, clients: Clients
+) -> tuple[Step, Verdict]:
     if delivery.is_test:
         attempted = await _attempt(delivery, None, clients, at=claim.taken_at)
-        return await settle(claim, decide_delivery(attempted, schedule=(), draw=0), clients)
+        return decide_delivery(attempted, schedule=(), draw=0), attempted.verdict
     try:
         generation = await clients.store.find(delivery.generation_id)
     except GenerationNotFound:
         # It is kept until its end was told; somebody deleted it, and nothing is left to tell.
-        return await settle(claim, Step(due=None, to=DeliveryStatus.EXHAUSTED), clients)
+        return Step(due=None, to=DeliveryStatus.EXHAUSTED), Verdict.NONE
     if is_pointless(delivery, generation):
-        return await settle(claim, Step(due=None, to=DeliveryStatus.SUPERSEDED), clients)
+        return Step(due=None, to=DeliveryStatus.SUPERSEDED), Verdict.NONE
     attempted = await _attempt(delivery, generation, clients, at=claim.taken_at)
     step = decide_delivery(
         attempted,
         schedule=clients.settings.delivery_schedule,
         draw=clients.draw(),
     )
-    return await settle(claim, step, clients)
+    return step, attempted.verdict
+
+
+async def _leave(delivery: Delivery, verdict: Verdict, clients: Clients) -> None:
+    # Where that cannot be noted, the place is free again after a while.
+    with suppress(StoreUnavailable):
+        if news := await clients.health.leave(delivery, verdict):
+            log.warning("endpoint.breaker", became=news, server=clients.health.server(delivery))
 
 
 def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw: float) -> Step:
@@ -103,12 +134,18 @@ async def _attempt(
         duration_ms=round((time.monotonic() - began) * 1000),
         **_noted(sent),
     )
-    log.info("delivery.attempted", number=attempt.number, status_code=attempt.status_code)
+    log.info(
+        "delivery.attempted",
+        number=attempt.number,
+        status_code=attempt.status_code,
+        error=attempt.error,
+    )
     return Attempted(
         attempt,
         asked_for(sent, now=at),
         age=at - delivery.begun_at,
         attempts_before=delivery.attempts_before,
+        verdict=judge(sent),
     )
 
 
@@ -117,6 +154,17 @@ async def _send(endpoint: str, body: bytes, headers: dict[str, str], clients: Cl
         return await clients.calls.make(clients.sender.send(endpoint, body, headers))
     except (AddressNotAllowed, EndpointUnavailable) as exc:
         return exc
+
+
+def judge(sent: Sent) -> Verdict:
+    """What an attempt says about the server behind its endpoint."""
+    match sent:
+        case Answer():
+            is_unwell = sent.status_code >= 500 or sent.status_code == 429
+            return Verdict.FAILED if is_unwell else Verdict.ANSWERED
+        case AddressNotAllowed() | EgressProxyUnavailable():
+            return Verdict.NONE
+    return Verdict.FAILED
 
 
 def asked_for(sent: Sent, *, now: datetime) -> timedelta | None:

@@ -1,8 +1,6 @@
 """One poll, from the claim to the settle: a real store, and a RunComfy of raw sockets."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,40 +15,13 @@ from generations.settings import WorkerSettings
 from generations.steps import Lane
 from tests.conftest import RedisServer
 from tests.integration.claiming import LONG, accept, bring_to, due_times, hold
-from tests.integration.raw_server import Behaviour, RawServer, close, hang, serving
+from tests.integration.played_runcomfy import PlayedRunComfy
+from tests.integration.raw_server import close, hang, serving
 from worker.clients import Clients
 from worker.polling import poll_once
 
 #: Clients load certificates, which takes its time: those of the module serve all its tests.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-class PlayedRunComfy:
-    """Answers by what a request's path ends with; without an answer, it behaves badly."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[str, Any]] = {}
-        self.otherwise: Behaviour = close
-        self.server: RawServer | None = None
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        assert self.server is not None
-        path = self.server.requests[-1].split(b" ")[1].decode()
-        what = path.rpartition("/")[2].partition("?")[0]
-        if what not in self.answers:
-            await self.otherwise(reader, writer)
-            return
-        status, said = self.answers[what]
-        body = json.dumps(said).encode()
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-
-    def will_answer(self, answers: Mapping[str, tuple[str, Any]]) -> None:
-        self.answers = dict(answers)
-
-    @property
-    def asked(self) -> list[str]:
-        assert self.server is not None
-        return [request.split(b" ")[1].decode() for request in self.server.requests]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
