@@ -11,8 +11,8 @@ from typing import Final, Self
 from generations.errors import InvalidCursor
 from generations.ids import GENERATION, is_id
 from generations.lifecycle import DeliveryStatus, Status
-from generations.model import Metadata
-from generations.records import read_metadata
+from generations.model import Delivery, Metadata
+from generations.records import read_metadata, to_ms
 
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
@@ -131,6 +131,17 @@ class DeliveryFilter:
         if self.created_before is not None and created_us >= _in_us(self.created_before):
             return False
         return (fields["endpoint"] or "").startswith(self.endpoint or "")
+
+    def means(self, delivery: Delivery) -> bool:
+        """As :meth:`fits`, of a record that was read."""
+        created_at = str(to_ms(delivery.created_at))
+        return self.fits(
+            {
+                "status": delivery.status,
+                "endpoint": delivery.endpoint,
+                "created_at": created_at,
+            }
+        )
 
     def between(self, place: Place | None) -> tuple[str, str]:
         """As of a :class:`Filter`; what is exhausted is so after its creation."""

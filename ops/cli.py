@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops import generations_commands, keys_commands
+from ops import deliveries_commands, generations_commands, keys_commands
 from ops.endings import ending_in_sentences
 from ops.submit_command import submit
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(keys_commands.app, name="keys")
 app.add_typer(generations_commands.app, name="generations")
+app.add_typer(deliveries_commands.app, name="deliveries")
 app.command()(submit)
 
 FolderOption = Annotated[Path, typer.Option(help="Where data, logs and keys are kept.")]
