@@ -9,11 +9,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 
 from api_gateway import (
+    callbacks,
     delivery_routes,
     endpoint_routes,
     event_routes,
     generation_routes,
     health_routes,
+    key_routes,
     many_routes,
     model_routes,
     runcomfy_routes,
@@ -66,6 +68,8 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     app.include_router(delivery_routes.router)
     app.include_router(endpoint_routes.router)
     app.include_router(health_routes.router)
+    app.include_router(key_routes.router)
+    app.webhooks.include_router(callbacks.router)
     return app
 
 

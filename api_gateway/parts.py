@@ -16,6 +16,7 @@ from generations.deliveries import Deliveries
 from generations.listing import Listing
 from generations.moves import Moves
 from generations.origins import OriginStore
+from generations.public_keys import PublicKeys
 from generations.settings import GatewaySettings
 from generations.store import GenerationStore
 
@@ -31,6 +32,7 @@ class Parts:
     deliveries: Deliveries
     moves: Moves
     catalog: CatalogCopy
+    public_keys: PublicKeys
 
     @classmethod
     def over(cls, redis: Redis, settings: GatewaySettings) -> Self:
@@ -44,6 +46,7 @@ class Parts:
             deliveries=Deliveries(redis, store, keep=settings.keep),
             moves=Moves(redis),
             catalog=CatalogCopy(CatalogStore(redis)),
+            public_keys=PublicKeys(redis),
         )
 
 

@@ -54,13 +54,13 @@ async def _set_aside(settling: Settling, claim: Claim, fields: Fields) -> None:
     if claim.lane is Lane.DELIVERIES:
         await _set_delivery_aside(settling, claim, fields)
         return
-    endpoint, origin = fields["webhook"], claim.origin
+    endpoint, origin = fields["webhook"] or None, claim.origin
     error = GenerationError(ErrorCode.INTERNAL, SET_ASIDE)
     step = Step(
         to=Status.FAILED,
         due=None,
         set={"error": error, "set_aside": "1"},
-        tell=NewDelivery(endpoint, Status.FAILED, origin) if endpoint and origin else None,
+        tell=NewDelivery(endpoint, Status.FAILED, origin) if origin else None,
     )
     if await settling.settle(claim, step) is None:
         # It had ended, and was only to be asked for its cost: that is asked no more.

@@ -17,6 +17,7 @@ from generations.model import (
     ApiKey,
     Attempt,
     Delivery,
+    Endpoint,
     ErrorCode,
     Generation,
     GenerationError,
@@ -28,9 +29,12 @@ from generations.model import (
     Origin,
     PastEnd,
     Scope,
+    WebhookSecret,
 )
 
 Fields = Mapping[str, str]
+#: Before an endpoint's URL: the field of an origin that holds the endpoint's headers, as JSON.
+ENDPOINT_FIELD: Final = "endpoint:"
 _T = TypeVar("_T")
 
 
@@ -161,6 +165,8 @@ def read_delivery(delivery_id: str, fields: Fields) -> Delivery:
         redelivered_at=_read(fields, "redelivered_at", from_ms),
         attempts_before=int(fields.get("attempts_before") or 0),
         is_set_aside=bool(fields.get("set_aside")),
+        to_default=bool(fields.get("to_default")),
+        is_taken=bool(fields.get("takes")),
     )
 
 
@@ -171,13 +177,34 @@ def read_origin(name: str, fields: Fields) -> Origin:
         created_at=from_ms(fields["created_at"]),
         on_uncertain=OnUncertain(fields.get("on_uncertain") or OnUncertain.FAIL),
         preflight=fields.get("preflight") == "1",
-        webhook_secrets=tuple(fields["webhook_secrets"].split()),
+        webhook_secrets=read_secrets(fields["webhook_secrets"]),
         limits=Limits(
             accepts_per_second=_read(fields, "accepts_per_second", float),
             max_unfinished=_read(fields, "max_unfinished", int),
             max_in_flight=_read(fields, "max_in_flight", int),
         ),
+        endpoints=_read_endpoints(fields),
     )
+
+
+def _read_endpoints(fields: Fields) -> tuple[Endpoint, ...]:
+    default = fields.get("default_endpoint")
+    urls = sorted(name for name in fields if name.startswith(ENDPOINT_FIELD))
+    return tuple(
+        Endpoint(url, json.loads(fields[name]), is_default=url == default)
+        for name, url in ((name, name.removeprefix(ENDPOINT_FIELD)) for name in urls)
+    )
+
+
+def read_secrets(text: str) -> tuple[WebhookSecret, ...]:
+    """The secrets that :file:`rotate_secret.lua` wrote, the newest first."""
+    return tuple(_read_secret(written) for written in text.split())
+
+
+def _read_secret(text: str) -> WebhookSecret:
+    # Base64 has no colon.
+    secret, _, ends_ms = text.partition(":")
+    return WebhookSecret(secret, from_ms(ends_ms) if ends_ms else None)
 
 
 def read_metadata(text: str | None) -> Metadata:

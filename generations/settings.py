@@ -156,6 +156,8 @@ class WorkerSettings(StoreSettings):
     delivery_schedule: Annotated[tuple[Duration, ...], NoDecode] = tuple(
         timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     )
+    #: ``whsk_…``, comma separated: all of them sign callbacks, beside the origins' secrets.
+    signing_keys: SecretStr | None = None
     #: The http:// proxy that callbacks go through, with its credentials; default: none.
     webhook_proxy: SecretStr | None = None
     #: Callbacks at once to one server (scheme, host and port), from all workers.
@@ -181,6 +183,16 @@ class WorkerSettings(StoreSettings):
     @classmethod
     def _split_seconds(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _are_signing_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        # Imported where it is needed, because it takes longer than all of the rest.
+        from generations.signing_keys import parse_signing_keys
+
+        if value is not None:
+            parse_signing_keys(value.get_secret_value())
+        return value
 
     @property
     def egress_proxy(self) -> str | None:

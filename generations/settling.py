@@ -159,7 +159,7 @@ def _new_delivery(generation_id: str, delivery_id: str, tell: NewDelivery) -> di
             "generation_id": generation_id,
             "origin": tell.origin,
             "event_id": new_id(EVENT),
-            "endpoint": tell.endpoint,
+            "endpoint": tell.endpoint or "",
             "told": tell.told,
         },
     }

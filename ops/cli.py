@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops import deliveries_commands, generations_commands, keys_commands
+from ops import (
+    deliveries_commands,
+    endpoint_test_command,
+    endpoints_commands,
+    generations_commands,
+    keys_commands,
+    secrets_commands,
+)
 from ops.endings import ending_in_sentences
 from ops.submit_command import submit
 
@@ -22,6 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(keys_commands.app, name="keys")
+keys_commands.app.command("rotate-secret")(secrets_commands.rotate_secret)
+keys_commands.app.command("signing-key")(secrets_commands.signing_key)
+app.add_typer(endpoints_commands.app, name="endpoints")
+endpoints_commands.app.command("test")(endpoint_test_command.try_endpoint)
 app.add_typer(generations_commands.app, name="generations")
 app.add_typer(deliveries_commands.app, name="deliveries")
 app.command()(submit)

@@ -22,6 +22,7 @@ from worker.clients import Clients
 from worker.delivery import attempt_once
 from worker.polling import poll_once
 from worker.submission import submit_once
+from worker.turns import addressed
 
 log = logger(__name__)
 
@@ -48,7 +49,8 @@ async def _try(claim: Claim, next_fence: int, clients: Clients) -> str | None:
         return None
     mine, record = taken
     if isinstance(record, Delivery):
-        return await act(mine, record, attempt_once, clients)
+        ((mine, delivery),) = await addressed([(mine, record)], clients)
+        return await act(mine, delivery, attempt_once, clients)
     once = submit_once if claim.lane is Lane.SUBMISSIONS else poll_once
     word = await act(mine, record, once, clients)
     await report(Counter([word]), clients)

@@ -9,7 +9,9 @@ from generations.connection import Redis, connect
 from generations.due import DueIndex
 from generations.endpoint_health import EndpointHealth
 from generations.origins import OriginStore
+from generations.public_keys import PublicKeys
 from generations.settings import WorkerSettings
+from generations.signing_keys import SigningKey, parse_signing_keys
 from generations.store import GenerationStore
 from worker.calls import Calls
 from worker.images.fetcher import ImageFetcher
@@ -35,6 +37,9 @@ class Clients:
     images: ImageFetcher
     leases: Leases
     health: EndpointHealth
+    public_keys: PublicKeys
+    #: What signs callbacks beside the origins' secrets.
+    signing_keys: tuple[SigningKey, ...] = ()
     #: A random number from 0 to 1.
     draw: Callable[[], float] = random
     calls: Calls = field(default_factory=Calls)
@@ -74,6 +79,8 @@ class Clients:
             ),
             leases=leases,
             health=EndpointHealth(redis, leases.health_rules(settings)),
+            public_keys=PublicKeys(redis),
+            signing_keys=_signing_keys(settings),
         )
 
     async def close(self) -> None:
@@ -82,3 +89,8 @@ class Clients:
         await self.sender.close()
         await self.images.close()
         await self.redis.aclose()
+
+
+def _signing_keys(settings: WorkerSettings) -> tuple[SigningKey, ...]:
+    held = settings.signing_keys
+    return parse_signing_keys(held.get_secret_value()) if held else ()

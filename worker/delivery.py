@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,17 +20,18 @@ from generations.lifecycle import DeliveryStatus
 from generations.logs import logger
 from generations.model import Attempt, Delivery, Generation
 from generations.pacing import AttemptAgain, decide_next_attempt
-from generations.presentation import callback_body
-from generations.records import dump_json
 from generations.steps import Due, Lane, Step, is_pointless
 from worker.answers import Answer, noted_body, noted_headers, retry_after
+from worker.callbacks import Callback, compose
 from worker.claims import settle
 from worker.clients import Clients
-from worker.webhooks.signing import sign
+from worker.turns import TURN_INTERVAL, is_in_turn
 
 log = logger(__name__)
 
 
+#: What is on record of an attempt that had nowhere to go.
+NO_DEFAULT: Final = "The origin has no default endpoint any more."
 #: What is on record of answers that need a word.
 GONE: Final = "The endpoint is gone (410): it is told nothing more of this."
 REDIRECTED: Final = "The endpoint redirects, which is not followed."
@@ -77,12 +78,16 @@ async def _look_and_decide(
         return Step(due=None, to=DeliveryStatus.EXHAUSTED), Verdict.NONE
     if is_pointless(delivery, generation):
         return Step(due=None, to=DeliveryStatus.SUPERSEDED), Verdict.NONE
+    if not await is_in_turn(delivery, generation, clients):
+        return Step(due=Due(Lane.DELIVERIES, TURN_INTERVAL)), Verdict.NONE
     attempted = await _attempt(delivery, generation, clients, at=claim.taken_at)
     step = decide_delivery(
         attempted,
         schedule=clients.settings.delivery_schedule,
         draw=clients.draw(),
     )
+    if delivery.to_default:
+        step = replace(step, set={"endpoint": delivery.endpoint})
     return step, attempted.verdict
 
 
@@ -115,19 +120,12 @@ async def _attempt(
     delivery: Delivery, generation: Generation | None, clients: Clients, *, at: datetime
 ) -> Attempted:
     origin = await clients.origins.find(delivery.origin)
-    body = dump_json(callback_body(delivery, generation)).encode()
     began = time.monotonic()
-    headers = {
-        "content-type": "application/json",
-        "user-agent": "darkroom",
-        **sign(
-            body,
-            event_id=delivery.event_id,
-            at=at,
-            secrets=origin.webhook_secrets if origin else (),
-        ),
-    }
-    sent = await _send(delivery.endpoint, body, headers, clients)
+    if delivery.to_default and not (origin and origin.default_endpoint):
+        sent: Sent = AddressNotAllowed(NO_DEFAULT)
+    else:
+        callback = compose(delivery, generation, origin, at=at, keys=clients.signing_keys)
+        sent = await _send(delivery.endpoint, callback, clients)
     attempt = Attempt(
         number=len(delivery.attempts) + 1,
         at=at,
@@ -149,9 +147,10 @@ async def _attempt(
     )
 
 
-async def _send(endpoint: str, body: bytes, headers: dict[str, str], clients: Clients) -> Sent:
+async def _send(endpoint: str, callback: Callback, clients: Clients) -> Sent:
+    sending = clients.sender.send(endpoint, callback.body, callback.headers)
     try:
-        return await clients.calls.make(clients.sender.send(endpoint, body, headers))
+        return await clients.calls.make(sending)
     except (AddressNotAllowed, EndpointUnavailable) as exc:
         return exc
 

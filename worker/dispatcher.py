@@ -24,6 +24,7 @@ from worker.catalog import refresh_in_turn
 from worker.clients import Clients
 from worker.leases import IN_QUEUE
 from worker.loop import LoopThread, process_loop
+from worker.publishing import PUBLISH_INTERVAL, publish_keys
 from worker.trials import try_alone
 
 log = logger(__name__)
@@ -87,6 +88,7 @@ class Rounds:
         self._stopping = stopping
         self._next_audit = 0.0
         self._next_refresh = 0.0
+        self._next_publication = 0.0
         wanted = max(loop.settings.catalog_interval, timedelta(seconds=1))
         self._refresh_interval = min(REFRESH_INTERVAL, wanted).total_seconds()
         #: The lanes to which the last round sent something.
@@ -122,6 +124,10 @@ class Rounds:
         if time.monotonic() >= self._next_audit:
             self._next_audit = time.monotonic() + AUDIT_INTERVAL.total_seconds()
             self._loop.run(audit_in_turn)
+        if time.monotonic() >= self._next_publication:
+            # Before anything is claimed: a key is shown before anything is signed with it.
+            self._loop.run(publish_keys)
+            self._next_publication = time.monotonic() + PUBLISH_INTERVAL.total_seconds()
         if time.monotonic() >= self._next_refresh:
             self._next_refresh = time.monotonic() + self._refresh_interval
             self._loop.begin(refresh_in_turn)

@@ -16,6 +16,7 @@ from worker.dispatcher import TASK_NAMES
 from worker.loop import process_loop
 from worker.polling import poll_once
 from worker.submission import submit_once
+from worker.turns import addressed
 
 #: ``[id, fence]`` pairs, as JSON brings them.
 Pairs = Sequence[tuple[str, int]]
@@ -63,7 +64,7 @@ async def _poll(pairs: Pairs, clients: Clients) -> str:
 
 async def _deliver(pairs: Pairs, clients: Clients) -> str:
     claims, lease = _claims(Lane.DELIVERIES, pairs), clients.leases.lease(Lane.DELIVERIES)
-    taken = await clients.due.take_deliveries(claims, lease=lease)
+    taken = await addressed(await clients.due.take_deliveries(claims, lease=lease), clients)
     entered = await clients.health.enter(taken)
     counts = await work_through(entered, attempt_once, clients, patience=PATIENCE)
     counts[WAITING] += len(taken) - len(entered)

