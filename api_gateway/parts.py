@@ -13,6 +13,7 @@ from api_gateway.uses import Uses
 from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis
 from generations.deliveries import Deliveries
+from generations.durations_store import Durations, DurationStore
 from generations.listing import Listing
 from generations.moves import Moves
 from generations.origins import OriginStore
@@ -32,12 +33,14 @@ class Parts:
     deliveries: Deliveries
     moves: Moves
     catalog: CatalogCopy
+    durations: Durations
     public_keys: PublicKeys
 
     @classmethod
     def over(cls, redis: Redis, settings: GatewaySettings) -> Self:
         """All of it over one connection pool, which its owner closes."""
         store = GenerationStore(redis, deadline=settings.deadline, keep=settings.keep)
+        catalog = CatalogCopy(CatalogStore(redis))
         return cls(
             settings=settings,
             store=store,
@@ -45,7 +48,8 @@ class Parts:
             listing=Listing(redis),
             deliveries=Deliveries(redis, store, keep=settings.keep),
             moves=Moves(redis),
-            catalog=CatalogCopy(CatalogStore(redis)),
+            catalog=catalog,
+            durations=Durations(DurationStore(redis), catalog),
             public_keys=PublicKeys(redis),
         )
 

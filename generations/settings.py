@@ -3,6 +3,7 @@
 import re
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,9 +17,10 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from generations.addresses import Allowed
+from generations.secret_files import SettingsFromFiles
 from generations.servers import check_url, with_database
 
 _S = TypeVar("_S", bound=BaseSettings)
@@ -44,7 +46,7 @@ def _split(value: Any) -> Any:
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta())]
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(SettingsFromFiles):
     """What every program needs: where the records are, and how long they are kept."""
 
     model_config = SettingsConfigDict(
@@ -169,6 +171,8 @@ class WorkerSettings(StoreSettings):
     catalog_interval: Duration = timedelta(hours=1)
     #: How often the dispatcher looks for what is due.
     dispatch_interval: Duration = timedelta(milliseconds=25)
+    #: A file that the worker touches while it works, for whoever supervises it.
+    heartbeat_file: Path | None = None
 
     @field_validator("webhook_proxy")
     @classmethod
@@ -211,6 +215,9 @@ def load_settings(settings: type[_S]) -> _S:
         return settings()
     except ValidationError as error:
         sys.stderr.write(f"darkroom: {explain(error)}\n")
+        raise SystemExit(2) from None
+    except SettingsError as error:
+        sys.stderr.write(f"darkroom: {error}\n")
         raise SystemExit(2) from None
 
 

@@ -127,7 +127,10 @@ def simulator(host: HostOption = "127.0.0.1", port: PortOption = None) -> None:
 
 @app.command()
 def inspector(host: HostOption = "127.0.0.1", port: PortOption = None) -> None:
-    """Run the callback inspector; DARKROOM_INSPECTOR_SECRET and _PUBLIC_KEYS are what it verifies with."""
+    """Run the callback inspector.
+
+    It verifies with DARKROOM_INSPECTOR_SECRET and DARKROOM_INSPECTOR_PUBLIC_KEYS.
+    """
     with ending_in_sentences():
         port = port or _local_settings({}).inspector_port
     _become_module("ops.inspector", host, port)

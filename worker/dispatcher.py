@@ -22,6 +22,7 @@ from generations.logs import logger
 from generations.steps import Lane
 from worker.catalog import refresh_in_turn
 from worker.clients import Clients
+from worker.heartbeat import heartbeat_of
 from worker.leases import IN_QUEUE
 from worker.loop import LoopThread, process_loop
 from worker.publishing import PUBLISH_INTERVAL, publish_keys
@@ -86,6 +87,7 @@ class Rounds:
         self._loop = loop
         self._interval = loop.settings.dispatch_interval.total_seconds()
         self._stopping = stopping
+        self._heartbeat = heartbeat_of(loop.settings)
         self._next_audit = 0.0
         self._next_refresh = 0.0
         self._next_publication = 0.0
@@ -111,6 +113,7 @@ class Rounds:
                     self._run_on(connection)
             except away as exc:
                 log.warning("dispatcher.waiting", reason=type(exc).__name__)
+                self._heartbeat.beat()
             except Exception:
                 # The edge of this thread: whatever it is, a later round may be better.
                 log.exception("dispatcher.broken")
@@ -119,6 +122,7 @@ class Rounds:
     def _run_on(self, connection: Connection) -> None:
         while not self._stopping.wait(self._interval):
             self._round(connection)
+            self._heartbeat.beat()
 
     def _round(self, connection: Connection) -> None:
         if time.monotonic() >= self._next_audit:
@@ -161,7 +165,14 @@ class Rounds:
 
     def _send(self, lane: Lane, chunk: Sequence[Claim], connection: Connection) -> None:
         pairs = [(claim.id, claim.fence) for claim in chunk]
-        self._app.send_task(TASK_NAMES[lane], args=[pairs], connection=connection, retry=False)
+        self._app.send_task(
+            TASK_NAMES[lane],
+            args=[pairs],
+            # What Flower shows: every id of a large chunk too, so that each can be found.
+            argsrepr=" ".join(claim.id for claim in chunk),
+            connection=connection,
+            retry=False,
+        )
 
 
 async def audit_in_turn(clients: Clients) -> None:

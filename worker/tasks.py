@@ -1,7 +1,7 @@
 """The three tasks. Each takes claims (ids and fences) and nothing else, and returns counts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -12,7 +12,7 @@ from worker.app import celery
 from worker.claims import report, work_through
 from worker.clients import Clients
 from worker.delivery import attempt_once
-from worker.dispatcher import TASK_NAMES
+from worker.dispatcher import LARGEST_CHUNK, TASK_NAMES
 from worker.loop import process_loop
 from worker.polling import poll_once
 from worker.submission import submit_once
@@ -26,6 +26,8 @@ PATIENCE: Final = timedelta(milliseconds=250)
 WAITING: Final = "waiting for their endpoints"
 #: No bug, so without a traceback: the leases bring back what a task could not take.
 EXPECTED: Final = (StoreUnavailable,)
+#: Characters of a result that Flower shows: room for the ids of the largest chunk.
+LONGEST_RESULT: Final = 40 * LARGEST_CHUNK
 
 
 @celery.task(name=TASK_NAMES[Lane.SUBMISSIONS], throws=EXPECTED)
@@ -40,7 +42,7 @@ def poll(pairs: Pairs) -> str:
     return process_loop.get().run(lambda clients: _poll(pairs, clients))
 
 
-@celery.task(name=TASK_NAMES[Lane.DELIVERIES], throws=EXPECTED)
+@celery.task(name=TASK_NAMES[Lane.DELIVERIES], throws=EXPECTED, resultrepr_maxsize=LONGEST_RESULT)
 def deliver(pairs: Pairs) -> str:
     """Attempt deliveries."""
     return process_loop.get().run(lambda clients: _deliver(pairs, clients))
@@ -68,7 +70,7 @@ async def _deliver(pairs: Pairs, clients: Clients) -> str:
     entered = await clients.health.enter(taken)
     counts = await work_through(entered, attempt_once, clients, patience=PATIENCE)
     counts[WAITING] += len(taken) - len(entered)
-    return _said("attempted", +counts)
+    return _said("attempted", +counts) + _of(delivery.generation_id for _, delivery in taken)
 
 
 def _claims(lane: Lane, pairs: Pairs) -> list[Claim]:
@@ -79,3 +81,9 @@ def _said(done: str, counts: Counter[str]) -> str:
     """For example "polled 50: 47 waiting, 3 succeeded"."""
     parts = ", ".join(f"{count} {word}" for word, count in counts.most_common())
     return f"{done} {counts.total()}: {parts}" if parts else f"{done} 0"
+
+
+def _of(generation_ids: Iterable[str]) -> str:
+    """Whose deliveries they were: their claims name the deliveries alone."""
+    found = " ".join(dict.fromkeys(generation_ids))
+    return f" (of {found})" if found else ""

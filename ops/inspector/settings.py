@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import PositiveFloat, PositiveInt, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from generations.secret_files import SettingsFromFiles
 from ops.inspector.verification import public_key, secret_key
 
 
-class InspectorSettings(BaseSettings):
+class InspectorSettings(SettingsFromFiles):
     """What one inspector runs with, from ``DARKROOM_INSPECTOR_*``, checked at start."""
 
     model_config = SettingsConfigDict(

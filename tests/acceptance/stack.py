@@ -28,6 +28,8 @@ from tests.acceptance.warden import Warden
 _R = TypeVar("_R")
 
 HOST: Final = "127.0.0.1"
+#: The programs that are no workers.
+OTHERS: Final = ("valkey", "simulator", "gateway", "flower")
 #: The token of the RunComfy account.
 TOKEN: Final = "rc-token-that-nobody-may-show"
 #: One that signs, and one that is about to replace it.
@@ -54,9 +56,9 @@ class Stack:
     ) -> None:
         self._folder = folder
         self._warden = Warden()
-        names = ["valkey", "simulator", "gateway"]
-        ports, _ = choose_ports(out_of_the_way(names))
+        ports, _ = choose_ports(out_of_the_way(list(OTHERS)))
         self.gateway_url = f"http://{HOST}:{ports['gateway']}"
+        self.flower_url = f"http://{HOST}:{ports['flower']}"
         simulator_url = f"http://{HOST}:{ports['simulator']}"
         server = valkey(Path(get_binary_path()), port=ports["valkey"], folder=folder)
         self.redis_url, self.valkey_port = server.url, ports["valkey"]
@@ -90,11 +92,18 @@ class Stack:
         worker.environment.pop(without, None)
         return worker
 
+    def add_flower(self, login: str) -> Program:
+        """Flower behind a login; it is not started yet."""
+        listening = (f"--address={HOST}", f"--port={self.flower_url.rpartition(':')[2]}")
+        command = (sys.executable, "-m", "celery", "-A", "worker", "flower", *listening)
+        flower = self._add("flower", command, lambda _: _answers(f"{self.flower_url}/healthcheck"))
+        flower.environment["FLOWER_BASIC_AUTH"] = login
+        return flower
+
     @property
     def workers(self) -> list[Program]:
         """The workers that were added, running or not."""
-        others = {self.valkey, self.simulator, self.gateway}
-        return [program for program in self.programs.values() if program not in others]
+        return [program for name, program in self.programs.items() if name not in OTHERS]
 
     def start(self) -> None:
         """Start whatever does not run, and come back when all of it is ready."""
@@ -178,7 +187,7 @@ class Stack:
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     # What a developer has set for a stack of their own must not reach this one.
-    ours = ("DARKROOM_", "RUNCOMFY_", "CELERY_", "GRANIAN_")
+    ours = ("DARKROOM_", "RUNCOMFY_", "CELERY_", "GRANIAN_", "FLOWER_")
     return {name: value for name, value in environment.items() if not name.startswith(ours)}
 
 

@@ -64,7 +64,7 @@ def test_a_message_delivered_twice_acts_once(held_back: Stack, north: OriginClie
     assert said == [
         *("submitted 0", "submitted 1: 1 in_queue"),
         *("polled 0", "polled 1: 1 succeeded"),
-        *("attempted 0", "attempted 1: 1 delivered"),
+        *("attempted 0", f"attempted 1: 1 delivered (of {request_id})"),
     ]
     (paid,) = stack.runcomfy.paid_for(given)
     calls = stack.runcomfy.request(paid["request_id"])["calls"]

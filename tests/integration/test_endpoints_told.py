@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from generations.endpoint_health import FEWEST_JUDGED
 from generations.endpoints import EndpointStore
 from generations.lifecycle import Status
 from generations.model import Delivery, Generation
@@ -151,3 +152,27 @@ async def test_a_default_that_may_not_be_called_is_not(
     (attempt,) = (await delivery_of(clients, generation)).attempts
     assert attempt.status_code is None
     assert attempt.error is not None
+
+
+async def test_a_default_is_left_behind_although_its_server_is_left_alone(
+    clients: Clients, endpoints: EndpointStore, first: RawServer, second: RawServer
+) -> None:
+    first.behaviour = BROKEN
+    await endpoints.set("studio", first.url, is_default=True)
+    for _ in range(FEWEST_JUDGED):
+        await ended(clients, webhook=first.url)
+        await ended(clients)
+    while not any(one.opened_at for one in await clients.health.states()):
+        await attempted_if_it_may(clients)
+    tried = len(first.requests)
+
+    await endpoints.set("studio", second.url, is_default=True)
+    while len(second.requests) < FEWEST_JUDGED:
+        await attempted_if_it_may(clients)
+    assert len(first.requests) == tried
+
+
+async def attempted_if_it_may(clients: Clients) -> None:
+    taken = await addressed([await take_delivery(clients.due)], clients)
+    for held, delivery in await clients.health.enter(taken):
+        await attempt_once(held, delivery, clients)

@@ -21,14 +21,15 @@ from generations.settings import (
 from ops.inspector.settings import InspectorSettings
 from ops.local.settings import CallerSettings, LocalSettings
 from ops.simulator.settings import SimulatorSettings
+from worker.watching import FlowerSettings
 
 ENV_EXAMPLE = Path(__file__).parents[3] / ".env.example"
 ENTRY = re.compile(r"#?([A-Z][A-Z0-9_]*)=(.*)")
 PROGRAMS = (StoreSettings, GatewaySettings, WorkerSettings)
 #: Settings of parts for trying out, which .env.example may list and need not.
-PARTS = (CallerSettings, LocalSettings, InspectorSettings, SimulatorSettings)
+PARTS = (CallerSettings, LocalSettings, InspectorSettings, SimulatorSettings, FlowerSettings)
 #: Read by Flower and docker compose, and not by us.
-OTHERS = {"FLOWER_BASIC_AUTH", "FLOWER_PORT", "REDIS_PASSWORD"}
+OTHERS = {"FLOWER_PORT", "GRAFANA_PASSWORD", "REDIS_PASSWORD"}
 
 SECRET = "s3cr3t-V4LUE"
 TOKEN = {"RUNCOMFY_API_TOKEN": "rc-token"}
