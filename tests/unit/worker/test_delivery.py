@@ -79,3 +79,13 @@ def test_an_end_is_pointless_once_an_operator_took_it_back(sequence: int, pointl
     delivery = a_delivery(id="dlv_1", told=Status.FAILED, sequence=sequence)
     generation = a_generation(status=Status.FAILED, delivery_ids=("dlv_1",))
     assert is_pointless(delivery, generation) is pointless
+
+
+def test_a_schedule_that_began_anew_counts_its_own_attempts_only() -> None:
+    schedule = (timedelta(seconds=5), timedelta(minutes=5))
+    failed = an_attempt(number=4, status_code=500)
+    again = decide_delivery(Attempted(failed, attempts_before=3), schedule=schedule, draw=0.5)
+    assert again.due == Due(Lane.DELIVERIES, timedelta(seconds=5))
+    last = an_attempt(number=6, status_code=500)
+    given_up = decide_delivery(Attempted(last, attempts_before=3), schedule=schedule, draw=0.5)
+    assert given_up.to is DeliveryStatus.EXHAUSTED
