@@ -8,7 +8,7 @@ the outcome and the next due time in one step. The scripts in ``lua/`` document 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
@@ -26,6 +26,7 @@ from generations.claimed import SUSPECT_TAKES, Claim, Unsettled, new_fence, new_
 from generations.connection import PREFIX, key, load_script, reaching_store
 from generations.indexes import UNFINISHED, due_key
 from generations.logs import logger
+from generations.metrics import CLAIMS, DUE_LAG, LEASE_EXPIRIES, STALE_CLAIMS
 from generations.model import Delivery, Generation
 from generations.poison import AFTER_DEATH, POISON_DEATHS, SUSPECTS
 from generations.records import Fields, from_ms, in_ms, read_delivery, read_generation
@@ -104,10 +105,12 @@ class DueIndex(Settling):
                 *(part for lane, n in limits.items() for part in (n, CALLS[lane])),
             ],
         )
+        for lane, flat in zip(lanes, found, strict=True):
+            _count(lane, flat)
         return [
             Claim(lane=lane, id=flat[i], fence=int(flat[i + 1]), takes=int(flat[i + 2]))
             for lane, flat in zip(lanes, found, strict=True)
-            for i in range(0, len(flat), 3)
+            for i in range(0, len(flat), 4)
         ]
 
     async def take_generations(
@@ -157,6 +160,7 @@ class DueIndex(Settling):
             ],
         )
         at = from_ms(now)
+        STALE_CLAIMS.labels(claims[0].lane).inc(sum(not flat for flat in found))
         taken = [(claim, _fields(flat)) for claim, flat in zip(claims, found, strict=True)]
         return [
             (replace(claim, fence=fence, origin=fields.get("origin", ""), taken_at=at), fields)
@@ -183,6 +187,16 @@ class DueIndex(Settling):
     async def places_in_line(self, generations: Sequence[Generation]) -> list[int]:
         """As :func:`line.places_in_line`."""
         return await line.places_in_line(self._redis, generations)
+
+
+def _count(lane: Lane, flat: Sequence[Any]) -> None:
+    if not flat:
+        return
+    CLAIMS.labels(lane).inc(len(flat) // 4)
+    LEASE_EXPIRIES.labels(lane).inc(sum(int(takes) > 0 for takes in flat[2::4]))
+    lag = DUE_LAG.labels(lane)
+    for late_ms in flat[3::4]:
+        lag.observe(late_ms / 1000)
 
 
 def _fields(flat: Sequence[str] | Mapping[str, str]) -> Fields:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from generations.lifecycle import DeliveryStatus, Status, is_finished
 from generations.limits import Limits
+from generations.trace import Trace
 
 #: A JSON object as the origin or RunComfy wrote it.
 Json = Mapping[str, Any]
@@ -110,6 +111,8 @@ class NewGeneration:
     deadline: timedelta | None = None
     metadata: Metadata = field(default_factory=dict)
     schema: InputSchema = InputSchema.UNKNOWN
+    #: The trace that its origin asked for it in.
+    trace: Trace | None = None
     #: Whether its images are looked at before it is submitted; None leaves it to the origin.
     preflight: bool | None = None
 
@@ -167,6 +170,8 @@ class Generation:
     #: its deliveries was given up because of that.
     is_set_aside: bool = False
     metadata: Metadata = field(default_factory=dict)
+    #: The trace that everything done for it belongs to.
+    trace: Trace | None = None
     delivery_ids: tuple[str, ...] = ()
 
     @property

@@ -31,6 +31,7 @@ from generations.model import (
     Scope,
     WebhookSecret,
 )
+from generations.trace import Trace
 
 Fields = Mapping[str, str]
 #: Before an endpoint's URL: the field of an origin that holds the endpoint's headers, as JSON.
@@ -91,6 +92,8 @@ def write_new_generation(new: NewGeneration) -> dict[str, str]:
     noted = {"metadata": dump_json(new.metadata)} if new.metadata else {}
     if new.preflight is not None:
         noted["preflight"] = "1" if new.preflight else "0"
+    if new.trace is not None:
+        noted |= new.trace.headers
     return {
         "origin": new.origin,
         "model_id": new.model_id,
@@ -149,6 +152,9 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         cancel_outcome=fields.get("cancel_outcome") or None,
         is_set_aside=bool(fields.get("set_aside")),
         metadata=read_metadata(fields.get("metadata")),
+        trace=_read(
+            fields, "traceparent", lambda parent: Trace(parent, fields.get("tracestate", ""))
+        ),
         delivery_ids=tuple(fields.get("deliveries", "").split()),
     )
 

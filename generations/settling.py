@@ -23,9 +23,19 @@ from generations.indexes import (
 from generations.lifecycle import (
     IN_FLIGHT,
     AnyStatus,
+    DeliveryStatus,
     Status,
     allowed_before,
     is_finished,
+)
+from generations.metrics import (
+    DELIVERIES,
+    DELIVERY_SECONDS,
+    FAILURES,
+    FENCED_SETTLES,
+    MOVES,
+    OTHER_MODEL,
+    STATUS_SECONDS,
 )
 from generations.moves import CHANNEL
 from generations.records import dump_json, in_ms, write_attempt, write_field
@@ -88,7 +98,7 @@ class Settling:
         delivery_id = new_id(DELIVERY)
         message = {**self._written(record_id, step, delivery_id), **guard}
         next_lane = step.due.lane if step.due else lane
-        outcome, status = await self._settle(
+        outcome, status, *left = await self._settle(
             keys=[
                 key(record_id),
                 due_key(lane),
@@ -108,6 +118,10 @@ class Settling:
             ],
             args=[dump_json(message)],
         )
+        if left:
+            _count_move(step, *left)
+        elif outcome == "fenced":
+            FENCED_SETTLES.labels(lane).inc()
         return outcome, status
 
     def _written(self, record_id: str, step: Step, delivery_id: str) -> dict[str, Any]:
@@ -144,6 +158,18 @@ class Settling:
 def index_time(keep: timedelta) -> timedelta:
     """How long an index of creation keeps an entry: as long as its record, and longer."""
     return LONGEST_ON_ITS_WAY + keep
+
+
+def _count_move(step: Step, left: str, spent_ms: int, model: str) -> None:
+    if isinstance(step.to, DeliveryStatus):
+        DELIVERIES.labels(step.to).inc()
+        if step.to is DeliveryStatus.DELIVERED:
+            DELIVERY_SECONDS.observe(spent_ms / 1000)
+        return
+    MOVES.labels(step.to, model or OTHER_MODEL).inc()
+    STATUS_SECONDS.labels(left).observe(spent_ms / 1000)
+    if step.to is Status.FAILED and (error := step.set.get("error")):
+        FAILURES.labels(error.code).inc()
 
 
 def _may_be_in(step: Step) -> frozenset[AnyStatus]:

@@ -23,6 +23,7 @@ from generations.logs import configure_logs, logger
 from generations.servers import for_kombu
 from generations.settings import StoreSettings, WorkerSettings, load_settings
 from generations.steps import Lane
+from generations.traces import collect_traces, end_traces
 from worker.dispatcher import TASK_NAMES, Dispatcher
 from worker.heartbeat import ShowsSigns
 from worker.leases import STOP_GRACE, STOP_LIMIT
@@ -126,7 +127,8 @@ def _guard_flower(**_: Any) -> None:
 
 @worker_init.connect
 def _check_settings(**_: Any) -> None:
-    load_settings(WorkerSettings)  # Refuse to start, rather than fail at the first task.
+    # Refuse to start, rather than fail at the first task.
+    collect_traces("worker", load_settings(WorkerSettings))
 
 
 @task_prerun.connect
@@ -155,3 +157,4 @@ def _end_at_once() -> None:
 @worker_shutdown.connect
 def _close(**_: Any) -> None:
     process_loop.close()
+    end_traces()

@@ -11,6 +11,7 @@ from generations.model import Delivery, Generation, Origin
 from generations.presentation import callback_body
 from generations.records import dump_json
 from generations.signing_keys import SigningKey
+from generations.trace import Trace
 from worker.webhooks.signing import sign
 
 
@@ -30,6 +31,7 @@ def compose(
     *,
     at: datetime,
     keys: Sequence[SigningKey],
+    trace: Trace | None = None,
 ) -> Callback:
     """What the delivery's endpoint is sent in an attempt at an instant, signed by all that sign."""
     body = dump_json(callback_body(delivery, generation)).encode()
@@ -42,4 +44,5 @@ def compose(
     )
     own = origin.headers_for(delivery.endpoint) if origin else {}
     plain = {"content-type": "application/json", "user-agent": "darkroom"}
-    return Callback(body, {**own, **plain, **signatures})
+    traced = trace.headers if trace else {}
+    return Callback(body, {**own, **plain, **traced, **signatures})

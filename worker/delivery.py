@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from structlog.contextvars import bind_contextvars
+
 from generations.due import Claim
 from generations.endpoint_health import Verdict
 from generations.errors import (
@@ -18,9 +20,12 @@ from generations.errors import (
 )
 from generations.lifecycle import DeliveryStatus
 from generations.logs import logger
+from generations.metrics import ATTEMPT_SECONDS, ATTEMPTS, result_of
 from generations.model import Attempt, Delivery, Generation
 from generations.pacing import AttemptAgain, decide_next_attempt
 from generations.steps import Due, Lane, Step, is_pointless
+from generations.trace import Trace, ids_of
+from generations.traces import span
 from worker.answers import Answer, noted_body, noted_headers, retry_after
 from worker.callbacks import Callback, compose
 from worker.claims import settle
@@ -69,7 +74,7 @@ async def _look_and_decide(
     claim: Claim, delivery: Delivery, clients: Clients
 ) -> tuple[Step, Verdict]:
     if delivery.is_test:
-        attempted = await _attempt(delivery, None, clients, at=claim.taken_at)
+        attempted = await _attempt(delivery, None, clients, at=claim.taken_at, trace=None)
         return decide_delivery(attempted, schedule=(), draw=0), attempted.verdict
     try:
         generation = await clients.store.find(delivery.generation_id)
@@ -80,7 +85,7 @@ async def _look_and_decide(
         return Step(due=None, to=DeliveryStatus.SUPERSEDED), Verdict.NONE
     if not await is_in_turn(delivery, generation, clients):
         return Step(due=Due(Lane.DELIVERIES, TURN_INTERVAL)), Verdict.NONE
-    attempted = await _attempt(delivery, generation, clients, at=claim.taken_at)
+    attempted = await _traced_attempt(delivery, generation, clients, at=claim.taken_at)
     step = decide_delivery(
         attempted,
         schedule=clients.settings.delivery_schedule,
@@ -116,15 +121,33 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
     return Step(due=None, to=DeliveryStatus.EXHAUSTED, attempt=attempted.attempt)
 
 
+async def _traced_attempt(
+    delivery: Delivery, generation: Generation, clients: Clients, *, at: datetime
+) -> Attempted:
+    bind_contextvars(**ids_of(generation.trace))
+    number, ids = len(delivery.attempts) + 1, {"delivery_id": delivery.id}
+    with span("delivery.attempt", generation.trace, "client", attempt=number, **ids) as one:
+        trace = one.handed_on(generation.trace)
+        attempted = await _attempt(delivery, generation, clients, at=at, trace=trace)
+        one.note(result=result_of(attempted.attempt.status_code))
+    return attempted
+
+
 async def _attempt(
-    delivery: Delivery, generation: Generation | None, clients: Clients, *, at: datetime
+    delivery: Delivery,
+    generation: Generation | None,
+    clients: Clients,
+    *,
+    at: datetime,
+    trace: Trace | None,
 ) -> Attempted:
     origin = await clients.origins.find(delivery.origin)
     began = time.monotonic()
     if delivery.to_default and not (origin and origin.default_endpoint):
         sent: Sent = AddressNotAllowed(NO_DEFAULT)
     else:
-        callback = compose(delivery, generation, origin, at=at, keys=clients.signing_keys)
+        keys = clients.signing_keys
+        callback = compose(delivery, generation, origin, at=at, keys=keys, trace=trace)
         sent = await _send(delivery.endpoint, callback, clients)
     attempt = Attempt(
         number=len(delivery.attempts) + 1,
@@ -132,6 +155,8 @@ async def _attempt(
         duration_ms=round((time.monotonic() - began) * 1000),
         **_noted(sent),
     )
+    ATTEMPTS.labels(result_of(attempt.status_code)).inc()
+    ATTEMPT_SECONDS.observe(attempt.duration_ms / 1000)
     log.info(
         "delivery.attempted",
         number=attempt.number,

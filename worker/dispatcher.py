@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 from generations.due import SUSPECTS, Claim
 from generations.errors import StoreUnavailable
 from generations.logs import logger
+from generations.metrics import AUDIT_REPAIRS
 from generations.steps import Lane
 from worker.catalog import refresh_in_turn
 from worker.clients import Clients
@@ -183,6 +184,8 @@ async def audit_in_turn(clients: Clients) -> None:
         submitting=clients.leases.lease(Lane.SUBMISSIONS),
         longest=clients.leases.longest_waits(clients.settings.delivery_schedule),
     )
+    for kind in ("put_back", "pulled_back", "forgotten"):
+        AUDIT_REPAIRS.labels(kind).inc(getattr(found, kind))
     if found.put_back or found.pulled_back or found.forgotten:
         log.error(
             "audit.mended",

@@ -14,7 +14,7 @@ from worker.clients import Clients
 from worker.delivery import attempt_once
 from worker.dispatcher import LARGEST_CHUNK, TASK_NAMES
 from worker.loop import process_loop
-from worker.polling import poll_once
+from worker.polling import count_polls, poll_once
 from worker.submission import submit_once
 from worker.turns import addressed
 
@@ -60,6 +60,7 @@ async def _poll(pairs: Pairs, clients: Clients) -> str:
     claims, lease = _claims(Lane.POLLS, pairs), clients.leases.lease(Lane.POLLS)
     taken = await clients.due.take_generations(claims, lease=lease)
     counts = await work_through(taken, poll_once, clients)
+    count_polls(counts)
     await report(counts, clients)
     return _said("polled", counts)
 

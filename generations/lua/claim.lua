@@ -15,7 +15,7 @@
 -- ARGV[7] takes without a settle that make a record suspect   ARGV[8] how many suspects to claim
 -- ARGV[2i + 7] how many to take from lane i
 -- ARGV[2i + 8] what its actions are to RunComfy: "none", "poll" or "submission"
--- Returns, per lane, a flat list of id, fence, takes, id, fence, takes, …
+-- Returns, per lane, a flat list of id, fence, takes, ms since it was due, id, fence, …
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -38,10 +38,12 @@ local function claim(due, id, claimed)
     end
     suspects = suspects - 1
   end
+  local late = now - redis.call('ZSCORE', due, id)
   redis.call('ZADD', due, now + ARGV[1], id)
   claimed[#claimed + 1] = id
   claimed[#claimed + 1] = redis.call('HINCRBY', record, 'fence', 1)
   claimed[#claimed + 1] = takes
+  claimed[#claimed + 1] = late
 end
 
 local function needs_no_call(id)
@@ -62,7 +64,7 @@ local function claim_what_needs_no_call(due, limit, claimed)
     end
   end
   local is_last = #found < size
-  redis.call('HSET', KEYS[1], page, is_last and 0 or start + size - #claimed / 3)
+  redis.call('HSET', KEYS[1], page, is_last and 0 or start + size - #claimed / 4)
 end
 
 local breaker = redis.call('HMGET', KEYS[1], 'failures', 'probe_at')

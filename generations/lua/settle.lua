@@ -39,7 +39,8 @@
 --               at its deadline, or after so long
 --   channel     where a move, or RunComfy's word on a cancel, is published as "id sequence", the
 --               number of the last move in the timeline, once it is written; absent: nowhere
--- Returns {outcome, status}: outcome is "settled", "fenced" (the claim is lost), "refused"
+-- Returns {outcome, status}, and of a move also the status that was left, how long (ms) the record
+-- was in it, and the model where the catalog knows it, else ''. The outcome is "settled", "fenced" (the claim is lost), "refused"
 -- (not in "from", not "having"), "full" (it is parked; the claim is given up), or "missing".
 
 -- The id and the key of the generation whose last event a delivery tells; nothing for a test, an
@@ -139,8 +140,12 @@ for field, text in pairs(step.append) do
   redis.call('HSET', record, field, (redis.call('HGET', record, field) or '') .. text)
 end
 local moved = false
+local left = {}
 if step.to and step.to ~= status then
-  local timeline = redis.call('HGET', record, 'timeline') or ''
+  local was = redis.call('HMGET', record, 'timeline', 'created_at', 'schema', 'model_id')
+  local timeline = was[1] or ''
+  local since = string.match(timeline, '=(%d+);$') or was[2] or now
+  left = {status, now - since, was[3] == 'known' and was[4] or ''}
   redis.call('HSET', record, 'status', step.to, 'timeline', timeline .. step.to .. '=' .. now .. ';')
   redis.call(step.keep_ms and 'SREM' or 'SADD', KEYS[6], step.id)
   if step.is_in_flight ~= nil then
@@ -221,4 +226,4 @@ if is_news then
   -- A server that forbids it must not undo half of a step: whoever listens looks again later.
   redis.pcall('PUBLISH', step.channel, step.id .. ' ' .. sequence)
 end
-return {'settled', status}
+return {'settled', status, unpack(left)}

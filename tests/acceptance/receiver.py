@@ -33,6 +33,14 @@ class Callback:
     raw: bytes
 
     @property
+    def traceparent(self) -> str:
+        return self.headers.get("traceparent", "")
+
+    @property
+    def tracestate(self) -> str:
+        return self.headers.get("tracestate", "")
+
+    @property
     def event(self) -> str:
         return str(self.body["type"])
 

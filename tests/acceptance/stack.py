@@ -37,6 +37,8 @@ SIGNING_KEYS: Final = tuple(SigningKey.of_seed(bytes([n]) * SEED_BYTES) for n in
 SETTINGS: Final = {
     "DARKROOM_WEBHOOK_ALLOW": HOST,
     "DARKROOM_CATALOG_CHECK": "0.2",
+    "DARKROOM_GATEWAY_METRICS_PORT": "0",
+    "DARKROOM_WORKER_METRICS_PORT": "0",
     "DARKROOM_DELIVERY_SCHEDULE": "0.2,0.2,0.2,0.2",
     "DARKROOM_SIMULATOR_TOKEN": TOKEN,
     "DARKROOM_SIMULATOR_SPEED": "40",
@@ -52,10 +54,15 @@ class Stack:
     """Valkey, the simulator, the gateway and workers, each of them a :class:`Program`."""
 
     def __init__(
-        self, folder: Path, *, workers: tuple[str, ...], settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        workers: tuple[str, ...],
+        settings: Mapping[str, str] | None = None,
+        gateway_processes: int = 1,
     ) -> None:
         self._folder = folder
-        self._warden = Warden()
+        self.warden = Warden()
         ports, _ = choose_ports(out_of_the_way(list(OTHERS)))
         self.gateway_url = f"http://{HOST}:{ports['gateway']}"
         self.flower_url = f"http://{HOST}:{ports['flower']}"
@@ -75,7 +82,7 @@ class Stack:
         self.simulator = self._add(
             "simulator", simulator, lambda _: _answers(f"{simulator_url}/_sim/health")
         )
-        gateway = gateway_command(host=HOST, port=ports["gateway"])
+        gateway = gateway_command(host=HOST, port=ports["gateway"], workers=gateway_processes)
         self.gateway = self._add(
             "gateway", gateway, lambda _: _answers(f"{self.gateway_url}/readyz")
         )
@@ -145,7 +152,7 @@ class Stack:
         self.broker.close()
         for program in reversed(self.programs.values()):
             program.kill()
-        self._warden.close()
+        self.warden.close()
 
     def create_origin(self, name: str) -> NewKey:
         """A key and a webhook secret for an origin."""
@@ -179,7 +186,7 @@ class Stack:
             environment=self.environment,
             log=self._folder / f"{name}.log",
             is_ready=is_ready,
-            warden=self._warden,
+            warden=self.warden,
         )
         self.programs[name] = program
         return program
