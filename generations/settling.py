@@ -12,7 +12,9 @@ from generations.errors import StoreUnavailable
 from generations.ids import DELIVERY, EVENT, new_id
 from generations.indexes import (
     UNFINISHED,
+    deliveries_key,
     due_key,
+    exhausted_key,
     in_flight_key,
     origin_key,
     parked_key,
@@ -39,6 +41,8 @@ from generations.moves import CHANNEL
 from generations.records import dump_json, in_ms, write_attempt, write_field
 from generations.steps import Lane, NewDelivery, Step
 
+#: What is indexed by its creation is finished after so long, at the latest.
+LONGEST_ON_ITS_WAY: Final = timedelta(days=7)
 #: Seconds between two tries of a patient settle.
 AWAY_INTERVAL: Final = 0.1
 #: How long at most a parked generation is not looked at. It need not be: whatever makes room
@@ -107,6 +111,10 @@ class Settling:
                 in_flight_key(origin),
                 parked_key(origin),
                 due_key(Lane.SUBMISSIONS),
+                deliveries_key(),
+                deliveries_key(origin),
+                exhausted_key(),
+                exhausted_key(origin),
             ],
             args=[dump_json(message)],
         )
@@ -122,6 +130,7 @@ class Settling:
             "set": {name: write_field(name, value) for name, value in step.set.items()},
             "add": dict(step.add),
             "stamp": list(step.stamp),
+            "tally": dict(step.tally),
             "append": {"attempts": write_attempt(step.attempt)} if step.attempt else {},
         }
         if allowed := _may_be_in(step):
@@ -132,7 +141,7 @@ class Settling:
                 written["is_in_flight"] = step.to in IN_FLIGHT
             if is_finished(step.to):
                 written["keep_ms"] = in_ms(self._keep)
-        if isinstance(step.to, Status) or CANCEL_OUTCOME in step.set:
+        if step.to or CANCEL_OUTCOME in step.set:
             written["channel"] = CHANNEL
         if step.due:
             written["due_ms"] = in_ms(step.due.delay)
@@ -142,7 +151,13 @@ class Settling:
             written["cancel_known"] = True
         if step.tell:
             written["delivery"] = _new_delivery(record_id, delivery_id, step.tell)
+            written["index_ms"] = in_ms(index_time(self._keep))
         return written
+
+
+def index_time(keep: timedelta) -> timedelta:
+    """How long an index of creation keeps an entry: as long as its record, and longer."""
+    return LONGEST_ON_ITS_WAY + keep
 
 
 def _count_move(step: Step, left: str, spent_ms: int, model: str) -> None:

@@ -7,6 +7,11 @@
 -- KEYS[6] unfinished: a set of the ids of all unfinished generations and deliveries
 -- KEYS[7] origin:{origin} (see set_endpoint.lua)   KEYS[8] unfinished:{origin} (see accept.lua)
 -- KEYS[9] in_flight:{origin}   KEYS[10] parked:{origin}   KEYS[11] due:submissions (room.lua)
+-- KEYS[12] deliveries: a sorted set of all ids of deliveries by creation (ms), tests' too
+-- KEYS[13] deliveries:{origin}: the same for one origin
+-- KEYS[14] exhausted: a sorted set of the ids of exhausted deliveries that are kept, by when they
+--          were given up (ms), tests left out
+-- KEYS[15] exhausted:{origin}: the same for one origin
 -- ARGV[1] the step, as JSON (strings but for numbers named ms and the "add" counts):
 --   id, next_fence
 --   fence       holder's fence; absent: the step is not a holder's, only "from" guards it
@@ -16,6 +21,7 @@
 --   having      { field: text } that the record must still hold; absent: whatever
 --   set, append { field: text }   add { field: number }
 --   stamp       [ field ]: set to this instant
+--   tally       { field: another }: set to how many lines the other field has
 --   due_ms      until the next action, which is no later than a generation's deadline, but for
 --               what is being submitted; absent: none
 --   cancel_known  due_ms was chosen in the knowledge of the cancel that is pending
@@ -26,6 +32,7 @@
 --               end is still to be told is kept until it was, and so long from then
 --   delivery    { id, fields = { field: text } }; with an empty endpoint it is for the origin's
 --               default endpoint, and there is none where the origin has none
+--   index_ms    how long an entry of KEYS[12] and KEYS[13] is kept
 --   is_in_flight  whether "to" means that RunComfy may have it; absent: no generation's step
 --   park_ms     the step needs room among what the origin may have with RunComfy. Without it
 --               the record stays as it is, parked, and is looked at again when there is room,
@@ -36,16 +43,31 @@
 -- was in it, and the model where the catalog knows it, else ''. The outcome is "settled", "fenced" (the claim is lost), "refused"
 -- (not in "from", not "having"), "full" (it is parked; the claim is given up), or "missing".
 
+-- The id and the key of the generation whose last event a delivery tells; nothing for a test, an
+-- earlier event, and what is no delivery.
+local function generation_of(delivery, id)
+  local generation = redis.call('HGET', delivery, 'generation_id') or ''
+  local key = string.sub(delivery, 1, #delivery - #id) .. generation
+  local deliveries = generation ~= '' and redis.call('HGET', key, 'deliveries') or ''
+  if string.sub(deliveries, -#id - 1) == id .. ' ' then
+    return generation, key
+  end
+end
+
 -- A generation whose end was told, or is told no more, need not be kept for that any longer. Its
 -- last delivery tells the end; one that was reopened meanwhile has not ended.
 local function let_go_of_generation(delivery, unfinished, id, keep_ms)
-  local generation = redis.call('HGET', delivery, 'generation_id')
+  local generation, key = generation_of(delivery, id)
   if generation and redis.call('SISMEMBER', unfinished, generation) == 0 then
-    local key = string.sub(delivery, 1, #delivery - #id) .. generation
-    local deliveries = redis.call('HGET', key, 'deliveries') or ''
-    if string.sub(deliveries, -#id - 1) == id .. ' ' then
-      redis.call('PEXPIRE', key, keep_ms)
-    end
+    redis.call('PEXPIRE', key, keep_ms)
+  end
+end
+
+-- What is known of an entry is kept as long as the entry.
+local function index(keys, id, at, keep_ms)
+  for _, key in ipairs(keys) do
+    redis.call('ZADD', key, at, id)
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', at - keep_ms)
   end
 end
 
@@ -63,6 +85,10 @@ if step.fence and fence ~= step.fence then
   return {'fenced', status}
 end
 if step.from and not step.from[status] then
+  return {'refused', status}
+end
+if step.to == 'pending' and step.to ~= status and not generation_of(KEYS[1], step.id) then
+  -- Told again, it would be told after a later event, or of a generation that is gone.
   return {'refused', status}
 end
 for field, text in pairs(step.having or {}) do
@@ -103,6 +129,10 @@ end
 for _, field in ipairs(step.stamp) do
   redis.call('HSET', record, field, now)
 end
+for field, other in pairs(step.tally or {}) do
+  local _, lines = string.gsub(redis.call('HGET', record, other) or '', '\n', '')
+  redis.call('HSET', record, field, lines)
+end
 for field, count in pairs(step.add) do
   redis.call('HINCRBY', record, field, count)
 end
@@ -124,6 +154,14 @@ if step.to and step.to ~= status then
     redis.call('ZREM', KEYS[10], step.id)
   end
   redis.call('PERSIST', record)
+  if step.to == 'pending' then
+    local _, generation = generation_of(record, step.id)
+    redis.call('PERSIST', generation)
+    redis.call('ZREM', KEYS[14], step.id)
+    redis.call('ZREM', KEYS[15], step.id)
+  elseif step.to == 'exhausted' and redis.call('HGET', record, 'generation_id') ~= '' then
+    index({KEYS[14], KEYS[15]}, step.id, now, step.keep_ms)
+  end
   status = step.to
   moved = true
 end
@@ -152,6 +190,7 @@ if step.delivery then
     'sequence', sequence)
   redis.call('ZADD', KEYS[4], now, delivery.id)
   redis.call('SADD', KEYS[6], delivery.id)
+  index({KEYS[12], KEYS[13]}, delivery.id, now, step.index_ms)
   redis.call('HSET', record, 'deliveries',
     (redis.call('HGET', record, 'deliveries') or '') .. delivery.id .. ' ')
 end
