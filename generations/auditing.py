@@ -1,10 +1,11 @@
 """The audit: what is unfinished is compared with the due index, and what is missing put back."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import timedelta
 from operator import add
-from typing import Final
+from typing import Any, Final
 
 from generations.connection import PREFIX, Redis, key, load_script, reaching_store
 from generations.ids import DELIVERY
@@ -21,8 +22,16 @@ from generations.lifecycle import IN_FLIGHT
 from generations.records import in_ms
 from generations.steps import Lane
 
-#: How many ids one call of the audit's script looks at, so that it holds nobody up.
-AUDIT_PAGE: Final = 500
+#: How many ids one call of the audit's scripts looks at: about a millisecond of Redis, so that
+#: it holds nobody up.
+AUDIT_PAGE: Final = 200
+
+#: What is done after each page, told the seconds that the page took.
+Rest = Callable[[float], Awaitable[None]]
+
+
+async def no_rest(took: float) -> None:
+    """Go on at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +57,27 @@ class Audit:
         self._let_go = load_script(redis, "room", "limit")
 
     @reaching_store
-    async def run(self, *, submitting: timedelta, longest: Mapping[Lane, timedelta]) -> Audited:
+    async def run(
+        self,
+        *,
+        submitting: timedelta,
+        longest: Mapping[Lane, timedelta],
+        rest: Rest = no_rest,
+    ) -> Audited:
         """Put every unfinished record that is in no lane back into its lane.
 
         Args:
             submitting: how long to leave alone what may be being submitted right now.
             longest: how far ahead the entries of each lane may be due. What is beyond that is
                 due now: Redis's clock was set back since.
+            rest: between pages, so that a pass costs no more of anything at a time however
+                much there is to look at.
         """
         cursor, total = "0", Audited()
         while True:
-            cursor, *counts = await self._audit(
+            cursor, *counts = await _page(
+                self._audit,
+                rest,
                 keys=[UNFINISHED, *(due_key(lane) for lane in Lane)],
                 args=[
                     cursor,
@@ -74,17 +93,20 @@ class Audit:
             if cursor == "0":
                 break
         for origin in await self._redis.smembers(ORIGINS):
-            await self._audit_origin(str(origin))
+            await self._audit_origin(str(origin), rest)
         return total
 
-    async def _audit_origin(self, origin: str) -> None:
+    async def _audit_origin(self, origin: str, rest: Rest) -> None:
         in_flight, parked = in_flight_key(origin), parked_key(origin)
         scans = {unfinished_key(origin): "SSCAN", in_flight: "SSCAN", parked: "ZSCAN"}
         for index, scan in scans.items():
             cursor = "0"
             while True:
-                cursor, _ = await self._sweep(
-                    keys=[UNFINISHED, index], args=[scan, cursor, AUDIT_PAGE]
+                cursor, _ = await _page(
+                    self._sweep,
+                    rest,
+                    keys=[UNFINISHED, index],
+                    args=[scan, cursor, AUDIT_PAGE],
                 )
                 if cursor == "0":
                     break
@@ -100,3 +122,15 @@ class Audit:
             # Redis's clock was set back since: the next who asks is not kept waiting for it.
             await self._redis.delete(turn)
         return False
+
+    @reaching_store
+    async def keep_turn(self, name: str, *, interval: timedelta) -> None:
+        """Be still at it: nobody else's turn comes within the interval."""
+        await self._redis.set(key(f"turn:{name}"), "1", px=in_ms(interval))
+
+
+async def _page(script: Callable[..., Awaitable[Any]], rest: Rest, **given: Any) -> Any:
+    begun = time.monotonic()
+    answer = await script(**given)
+    await rest(time.monotonic() - begun)
+    return answer

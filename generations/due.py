@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 
 from generations import breaker, line, poison
-from generations.auditing import Audit, Audited
+from generations.auditing import Audit, Audited, Rest, no_rest
 from generations.breaker import (
     BREAKER,
     BREAKER_FAILURES,
@@ -176,13 +176,23 @@ class DueIndex(Settling):
         """As :func:`breaker.report`."""
         await breaker.report(self._redis, answered=answered, failures=failures)
 
-    async def audit(self, *, submitting: timedelta, longest: Mapping[Lane, timedelta]) -> Audited:
+    async def audit(
+        self,
+        *,
+        submitting: timedelta,
+        longest: Mapping[Lane, timedelta],
+        rest: Rest = no_rest,
+    ) -> Audited:
         """As :meth:`Audit.run`."""
-        return await self._audit.run(submitting=submitting, longest=longest)
+        return await self._audit.run(submitting=submitting, longest=longest, rest=rest)
 
     async def is_my_turn(self, name: str, *, interval: timedelta) -> bool:
         """As :meth:`Audit.is_my_turn`."""
         return await self._audit.is_my_turn(name, interval=interval)
+
+    async def keep_turn(self, name: str, *, interval: timedelta) -> None:
+        """As :meth:`Audit.keep_turn`."""
+        await self._audit.keep_turn(name, interval=interval)
 
     async def places_in_line(self, generations: Sequence[Generation]) -> list[int]:
         """As :func:`line.places_in_line`."""

@@ -19,10 +19,9 @@ from kombu.exceptions import OperationalError
 from generations.due import SUSPECTS, Claim
 from generations.errors import StoreUnavailable
 from generations.logs import logger
-from generations.metrics import AUDIT_REPAIRS
 from generations.steps import Lane
+from worker.audit import LOOK_INTERVAL, audit_in_turn
 from worker.catalog import refresh_in_turn
-from worker.clients import Clients
 from worker.heartbeat import heartbeat_of
 from worker.leases import IN_QUEUE
 from worker.loop import LoopThread, process_loop
@@ -42,8 +41,6 @@ WAITING_MESSAGES: Final = 64
 #: Seconds between looks while Redis is away.
 AWAY_INTERVAL: Final = 1.0
 
-#: How often all that is unfinished is compared with the due index, by whichever worker.
-AUDIT_INTERVAL: Final = timedelta(seconds=5)
 #: How often each worker looks whether the catalog of models is to be fetched.
 REFRESH_INTERVAL: Final = timedelta(seconds=10)
 
@@ -90,6 +87,8 @@ class Rounds:
         self._interval = loop.settings.dispatch_interval.total_seconds()
         self._stopping = stopping
         self._heartbeat = heartbeat_of(loop.settings)
+        #: A pass of the audit goes on beside the rounds, however long it takes.
+        self._audit: Future[None] | None = None
         self._next_audit = 0.0
         self._next_refresh = 0.0
         self._next_publication = 0.0
@@ -127,9 +126,9 @@ class Rounds:
             self._heartbeat.beat()
 
     def _round(self, connection: Connection) -> None:
-        if time.monotonic() >= self._next_audit:
-            self._next_audit = time.monotonic() + AUDIT_INTERVAL.total_seconds()
-            self._loop.run(audit_in_turn)
+        if time.monotonic() >= self._next_audit and (self._audit is None or self._audit.done()):
+            self._next_audit = time.monotonic() + LOOK_INTERVAL.total_seconds()
+            self._audit = self._loop.begin(audit_in_turn)
         if time.monotonic() >= self._next_publication:
             # Before anything is claimed: a key is shown before anything is signed with it.
             self._loop.run(publish_keys)
@@ -174,25 +173,6 @@ class Rounds:
             argsrepr=" ".join(claim.id for claim in chunk),
             connection=connection,
             retry=False,
-        )
-
-
-async def audit_in_turn(clients: Clients) -> None:
-    """Compare records with the due index, unless another worker just did."""
-    if not await clients.due.is_my_turn("audit", interval=AUDIT_INTERVAL):
-        return
-    found = await clients.due.audit(
-        submitting=clients.leases.lease(Lane.SUBMISSIONS),
-        longest=clients.leases.longest_waits(clients.settings.delivery_schedule),
-    )
-    for kind in ("put_back", "pulled_back", "forgotten"):
-        AUDIT_REPAIRS.labels(kind).inc(getattr(found, kind))
-    if found.put_back or found.pulled_back or found.forgotten:
-        log.error(
-            "audit.mended",
-            put_back=found.put_back,
-            pulled_back=found.pulled_back,
-            forgotten=found.forgotten,
         )
 
 
