@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from generations.addresses import Allowed
+from generations.limits import UpstreamLimits
 from generations.servers import check_url, with_database
 
 _S = TypeVar("_S", bound=BaseSettings)
@@ -41,6 +42,10 @@ def _split(value: Any) -> Any:
 
 #: Seconds in the environment (``10``, ``0.5``), or ISO 8601 (``PT24H``); never negative.
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta())]
+
+
+#: So many a second.
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class StoreSettings(BaseSettings):
@@ -138,6 +143,14 @@ class WorkerSettings(StoreSettings):
         default=HttpUrl("https://model-api.runcomfy.net/v1"),
         validation_alias=AliasChoices("RUNCOMFY_MODEL_API_BASE"),
     )
+    #: How many generations RunComfy may have at a time, over all origins and workers.
+    runcomfy_max_in_flight: PositiveInt | None = Field(
+        default=None, validation_alias=AliasChoices("RUNCOMFY_MAX_IN_FLIGHT")
+    )
+    #: How many requests a second RunComfy may get from all workers.
+    runcomfy_requests_per_second: Rate | None = Field(
+        default=None, validation_alias=AliasChoices("RUNCOMFY_REQUESTS_PER_SECOND")
+    )
     #: How long a submission may take before its answer counts as lost.
     submit_timeout: Duration = timedelta(seconds=60)
     #: How long a poll or a cancel may take.
@@ -160,6 +173,14 @@ class WorkerSettings(StoreSettings):
     @classmethod
     def _split_seconds(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value
+
+    @property
+    def upstream(self) -> UpstreamLimits:
+        """What RunComfy may get at most."""
+        return UpstreamLimits(
+            max_in_flight=self.runcomfy_max_in_flight,
+            requests_per_second=self.runcomfy_requests_per_second,
+        )
 
     @property
     def api_base(self) -> str:

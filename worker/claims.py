@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final, TypeVar
 
 from structlog.contextvars import bound_contextvars
@@ -22,10 +24,15 @@ log = logger(__name__)
 LEFT: Final = "left to its lease"
 #: RunComfy gave no usable answer.
 UNANSWERED: Final = "unanswered"
+#: RunComfy asked for fewer requests, which says nothing about how well it is.
+THROTTLED: Final = "throttled"
 #: Written without asking RunComfy anything.
 UNASKED: Final = "runcomfy not asked"
 #: Stopped half-way, because the worker stops; due again at once.
 GIVEN_BACK: Final = "given back"
+
+#: How far apart polls are at most, however few calls there are.
+LONGEST_STRETCHED: Final = timedelta(minutes=30)
 
 _R = TypeVar("_R", Generation, Delivery)
 Once = Callable[[Claim, _R, Clients], Awaitable[str]]
@@ -46,6 +53,21 @@ async def settle(claim: Claim, step: Step, clients: Clients) -> str:
     return str(step.to)
 
 
+async def wait_for_call(claim: Claim, clients: Clients) -> None:
+    """Wait until it is this claim's turn to call RunComfy; raises Stopping where it never is."""
+    if claim.call_in:
+        await clients.calls.make(asyncio.sleep(claim.call_in.total_seconds()))
+
+
+def stretched(step: Step, clients: Clients) -> Step:
+    """The same step with its next poll later, where there are fewer calls than polls want."""
+    if step.due is None:
+        return step
+    clients.due.gaps.note(step.due.delay)
+    delay = min(step.due.delay * clients.due.stretch, max(LONGEST_STRETCHED, step.due.delay))
+    return replace(step, due=replace(step.due, delay=delay))
+
+
 async def work_through(
     taken: Iterable[tuple[Claim, _R]], once: Once[_R], clients: Clients
 ) -> Counter[str]:
@@ -57,7 +79,7 @@ async def work_through(
 async def report(counts: Counter[str], clients: Clients) -> None:
     """Tell the breaker that all workers share how a chunk's calls to RunComfy went."""
     silent = counts[UNANSWERED]
-    uncalled = sum(counts[word] for word in (*Unsettled, LEFT, GIVEN_BACK, UNASKED))
+    uncalled = sum(counts[word] for word in (*Unsettled, LEFT, GIVEN_BACK, UNASKED, THROTTLED))
     answered = counts.total() - silent - uncalled
     await clients.due.report(answered=answered > 0, failures=silent)
 

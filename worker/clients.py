@@ -10,6 +10,7 @@ from generations.due import DueIndex
 from generations.origins import OriginStore
 from generations.settings import WorkerSettings
 from generations.store import GenerationStore
+from generations.upstream import ExtraCalls
 from worker.calls import Calls
 from worker.images.fetcher import ImageFetcher
 from worker.leases import Leases
@@ -32,6 +33,7 @@ class Clients:
     sender: CallbackSender
     images: ImageFetcher
     leases: Leases
+    extra_calls: ExtraCalls
     #: A random number from 0 to 1.
     draw: Callable[[], float] = random
     calls: Calls = field(default_factory=Calls)
@@ -40,11 +42,12 @@ class Clients:
     async def open(cls, settings: WorkerSettings) -> "Clients":
         """Nothing connects before it is first used."""
         redis = connect(settings.redis_url.get_secret_value())
+        extra_calls = ExtraCalls(redis, settings.upstream)
         catalogs = CatalogStore(redis)
         return cls(
             settings=settings,
             redis=redis,
-            due=DueIndex(redis, keep=settings.keep),
+            due=DueIndex(redis, keep=settings.keep, upstream=settings.upstream),
             store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
             origins=OriginStore(redis),
             catalogs=catalogs,
@@ -55,6 +58,7 @@ class Clients:
                 submit_timeout=settings.submit_timeout,
                 poll_timeout=settings.poll_timeout,
                 connect_timeout=settings.connect_timeout,
+                next_call=extra_calls.wait,
             ),
             sender=CallbackSender(
                 allowed=settings.allowed,
@@ -67,6 +71,7 @@ class Clients:
                 connect_timeout=settings.connect_timeout,
             ),
             leases=Leases.derive(settings),
+            extra_calls=extra_calls,
         )
 
     async def close(self) -> None:

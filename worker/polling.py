@@ -12,7 +12,7 @@ from generations.logs import logger
 from generations.model import ErrorCode, Generation
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
-from worker.claims import UNANSWERED, UNASKED, settle
+from worker.claims import THROTTLED, UNANSWERED, UNASKED, settle, stretched, wait_for_call
 from worker.clients import Clients
 from worker.runcomfy.protocol import NotThere, Observation
 
@@ -36,7 +36,12 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         await settle(claim, step, clients)
         return UNASKED
     try:
+        await wait_for_call(claim, clients)
         step = await clients.calls.make(_look_in_time(generation, clients, now=claim.taken_at))
+    except RunComfyThrottled as exc:
+        log.warning("poll.throttled")
+        await settle(claim, look_after_pause(generation, exc, draw=clients.draw()), clients)
+        return THROTTLED
     except RunComfyUnavailable as exc:
         log.warning("poll.unanswered", reason=exc.code)
         await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)
@@ -60,8 +65,9 @@ async def _look(generation: Generation, clients: Clients, *, now: datetime) -> S
         outcome = await _ask_to_cancel(request_id, clients)
         if outcome is not None:
             return decide_cancel(generation, outcome)
+        await clients.runcomfy.wait_for_call()
     seen = await clients.runcomfy.look(request_id)
-    return decide_poll(generation, seen, now=now, draw=clients.draw())
+    return stretched(decide_poll(generation, seen, now=now, draw=clients.draw()), clients)
 
 
 async def _ask_to_cancel(request_id: str, clients: Clients) -> str | None:
@@ -104,6 +110,12 @@ def look_later(generation: Generation, error: RunComfyUnavailable, *, draw: floa
         add={"failures": 1},
         cancel_known=generation.is_cancel_pending,
     )
+
+
+def look_after_pause(generation: Generation, error: RunComfyThrottled, *, draw: float) -> Step:
+    """RunComfy asked for fewer requests: everybody waits, and nothing is counted."""
+    pause = decide_backoff(failures=1, retry_after=error.retry_after, draw=draw)
+    return Step(due=Due(Lane.POLLS, pause), pause=pause, cancel_known=generation.is_cancel_pending)
 
 
 def _observed(generation: Generation, seen: Observation, *, draw: float) -> Step:

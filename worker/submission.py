@@ -6,14 +6,27 @@ from datetime import datetime
 from typing import Final
 
 from generations.due import Claim, Unsettled
-from generations.errors import RunComfyRejected, RunComfyUnavailable, SubmissionUncertain
+from generations.errors import (
+    RunComfyRejected,
+    RunComfyThrottled,
+    RunComfyUnavailable,
+    SubmissionUncertain,
+)
 from generations.lifecycle import Status
 from generations.logs import logger
 from generations.model import ErrorCode, Generation, OnUncertain
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
 from worker.calls import Stopping
-from worker.claims import GIVEN_BACK, UNANSWERED, UNASKED, settle
+from worker.claims import (
+    GIVEN_BACK,
+    THROTTLED,
+    UNANSWERED,
+    UNASKED,
+    settle,
+    stretched,
+    wait_for_call,
+)
 from worker.clients import Clients
 from worker.leases import MARGIN, Leases
 from worker.preflight import preflight_once
@@ -52,13 +65,13 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
 
 async def _submit_and_settle(claim: Claim, generation: Generation, clients: Clients) -> str:
     try:
-        step = await _submit(generation, clients)
+        step = await _submit(claim, generation, clients)
     except SubmissionUncertain as exc:
         await _settle_uncertain(claim, generation, exc, clients)
         return UNANSWERED
     word = await settle(claim, step, clients)
     if step.to is Status.QUEUED:
-        return GIVEN_BACK if step == NOT_BEGUN else UNANSWERED
+        return GIVEN_BACK if step == NOT_BEGUN else THROTTLED if step.pause else UNANSWERED
     return word
 
 
@@ -111,10 +124,17 @@ def intend(leases: Leases) -> Step:
     )
 
 
-async def _submit(generation: Generation, clients: Clients) -> Step:
+async def _submit(claim: Claim, generation: Generation, clients: Clients) -> Step:
+    try:
+        await wait_for_call(claim, clients)
+    except Stopping:
+        return NOT_BEGUN
     try:
         call = clients.runcomfy.submit(generation.model_id, generation.input)
         request_id = await clients.calls.make(call)
+    except RunComfyThrottled as exc:
+        log.warning("submission.throttled")
+        return throttled(exc, draw=clients.draw())
     except RunComfyUnavailable as exc:
         log.warning("submission.not_sent", reason=exc.code)
         return not_sent(generation, exc, draw=clients.draw())
@@ -127,7 +147,7 @@ async def _submit(generation: Generation, clients: Clients) -> Step:
         raise SubmissionUncertain(STOPPED) from None
     # On the log before it is on record: if it never gets there, it can be adopted from here.
     log.info("submission.accepted", runcomfy_request_id=request_id)
-    return submitted(generation, request_id, draw=clients.draw())
+    return stretched(submitted(generation, request_id, draw=clients.draw()), clients)
 
 
 async def _policy_of(generation: Generation, clients: Clients) -> OnUncertain:
@@ -157,6 +177,12 @@ def not_sent(generation: Generation, error: RunComfyUnavailable, *, draw: float)
         due=Due(Lane.SUBMISSIONS, wait),
         add={"submissions": -1, "failures": 1},
     )
+
+
+def throttled(error: RunComfyThrottled, *, draw: float) -> Step:
+    """RunComfy accepted nothing and asked for fewer requests: back in line, uncounted."""
+    pause = decide_backoff(failures=1, retry_after=error.retry_after, draw=draw)
+    return replace(NOT_BEGUN, pause=pause)
 
 
 def rejected(generation: Generation, error: RunComfyRejected) -> Step:

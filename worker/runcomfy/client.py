@@ -6,7 +6,7 @@ repeated goes over aiohttp's, which is several times cheaper under concurrency.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, TypeVar
@@ -42,6 +42,11 @@ SUBMIT_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, 
 POLL_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, TimeoutError)
 
 _R = TypeVar("_R")
+NextCall = Callable[[], Awaitable[timedelta]]
+
+
+async def _at_once() -> timedelta:
+    return timedelta()
 
 
 class RunComfyClient:
@@ -55,8 +60,15 @@ class RunComfyClient:
         submit_timeout: timedelta,
         poll_timeout: timedelta,
         connect_timeout: timedelta,
+        next_call: NextCall = _at_once,
     ) -> None:
+        """Nothing connects before it is first used.
+
+        Args:
+            next_call: asked before each call that nobody claimed: how long it has to wait.
+        """
         self._base = base
+        self._next_call = next_call
         self._submit_seconds = submit_timeout.total_seconds()
         self._poll_seconds = poll_timeout.total_seconds()
         headers = {"Authorization": f"Bearer {token}", "User-Agent": "darkroom"}
@@ -121,6 +133,7 @@ class RunComfyClient:
         Raises:
             RunComfyUnavailable: no usable answer; ask again later.
         """
+        await self.wait_for_call()
         url = self._base + listing.models_path(offset=offset)
         return listing.read_models(await self._bounded(_send(self._others, "GET", url)))
 
@@ -130,8 +143,17 @@ class RunComfyClient:
         Raises:
             RunComfyUnavailable: no usable answer; ask again later.
         """
+        await self.wait_for_call()
         url = self._base + protocol.submit_path(model_id)
         return listing.read_model(await self._bounded(_send(self._others, "GET", url)))
+
+    async def wait_for_call(self) -> None:
+        """Wait until one more call may be made than was claimed.
+
+        Raises:
+            RunComfyThrottled: RunComfy is left alone for now.
+        """
+        await asyncio.sleep((await self._next_call()).total_seconds())
 
     async def close(self) -> None:
         """Close every connection."""
@@ -142,6 +164,7 @@ class RunComfyClient:
         seen = protocol.read_status(await self._call("GET", request_id, "status"))
         if isinstance(seen, NotThere) or seen.status not in {Status.SUCCEEDED, Status.FAILED}:
             return seen
+        await self.wait_for_call()
         answer = await self._call("GET", request_id, "result?include_cost=true")
         return protocol.read_result(answer)
 
