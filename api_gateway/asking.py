@@ -37,5 +37,6 @@ def new_generation(origin: str, asked: CreateGeneration) -> NewGeneration:
         on_uncertain=asked.on_uncertain,
         preflight=asked.preflight,
         deadline=asked.deadline,
+        priority=asked.priority,
         metadata=asked.metadata,
     )

@@ -149,7 +149,7 @@ local function serve(due, limit, claimed)
       served, seen = serve_origin(at, due, run, claimed)
     end
     if seen > 0 then
-      redis.call('HSET', at.upstream, 'turn', exact(turn))
+      redis.call('HSET', at.upstream, 'turn', exact(turn + math.max(served - 1, 0) / at.weight))
       redis.call('ZADD', lines, exact(turn + served / at.weight), name)
     else
       stand_out(at, name, turn)

@@ -15,7 +15,7 @@
 
 -- No further ahead than this are claims given out (µs), nor calls.
 local CLAIMS_AHEAD, CALLS_AHEAD = 250000, 2000000
--- Further ahead than this (µs), an instant is of a clock that was set back since.
+-- Further ahead than this (µs), and a hundred calls, an instant is of a clock that was set back.
 local ABSURD = 60000000
 local LONGEST_PAUSE = 3600000 -- ms
 -- After a pause, calls come back at so many a second, twice as many each second.
@@ -32,13 +32,14 @@ local function read_pace(upstream, rate)
   if since >= 0 and since < RISE * 1000 then
     rate = math.min(rate or math.huge, FIRST_RATE * 2 ^ (since / 1000))
   end
+  local each = rate and 1000000 / rate
   local function from(text)
     local at = tonumber(text or 0)
-    return at > micros + ABSURD and micros or math.max(at, micros)
+    return at > micros + ABSURD + 100 * (each or 0) and micros or math.max(at, micros)
   end
   return {
     upstream = upstream, micros = micros, is_paused = is_paused, pause = is_paused and -since or 0,
-    each = rate and 1000000 / rate,
+    each = each,
     claimed_until = from(kept[2]), called_until = from(kept[3]),
   }
 end
