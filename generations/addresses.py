@@ -20,7 +20,7 @@ from ipaddress import (
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from generations.errors import AddressNotAllowed, InvalidWebhook
+from generations.errors import AddressNotAllowed, HttpsRequired, InvalidWebhook
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -59,9 +59,11 @@ class Allowed:
 
     networks: tuple[Network, ...] = ()
     hosts: frozenset[str] = frozenset()
+    #: Whether endpoints are called over https alone, the allowed ones too.
+    https_only: bool = False
 
     @classmethod
-    def parse(cls, entries: Iterable[str]) -> "Allowed":
+    def parse(cls, entries: Iterable[str], *, https_only: bool = False) -> "Allowed":
         """From CIDRs, addresses and host names."""
         networks: list[Network] = []
         hosts: set[str] = set()
@@ -70,7 +72,7 @@ class Allowed:
                 networks.append(ip_network(entry, strict=False))
             except ValueError:
                 hosts.add(entry.lower().rstrip("."))
-        return cls(networks=tuple(networks), hosts=frozenset(hosts))
+        return cls(tuple(networks), frozenset(hosts), https_only)
 
 
 def check_webhook(url: str, allowed: Allowed) -> None:
@@ -78,9 +80,22 @@ def check_webhook(url: str, allowed: Allowed) -> None:
 
     Raises:
         InvalidWebhook: it is no absolute http(s) URL.
+        HttpsRequired: it is no https URL, and no others may be called.
         AddressNotAllowed: it names an address that is neither public nor allowed.
     """
-    check_host(host_of(url), allowed)
+    host = host_of(url)
+    check_scheme(urlsplit(url).scheme, allowed)
+    check_host(host, allowed)
+
+
+def check_scheme(scheme: str, allowed: Allowed) -> None:
+    """Accept the scheme that an endpoint would be called by.
+
+    Raises:
+        HttpsRequired: it is not https, and no others may be called.
+    """
+    if allowed.https_only and scheme != "https":
+        raise HttpsRequired
 
 
 def check_host(host: str, allowed: Allowed) -> None:
@@ -130,6 +145,17 @@ def host_of(url: str) -> str:
     if "%" in host and ":" not in host:  # Only an IPv6 address has one, before its scope.
         raise InvalidWebhook
     return host
+
+
+def server_of(url: str) -> str:
+    """What of a URL names the server behind it: scheme, host and port, as in ``https://a.b:443``.
+
+    Raises:
+        InvalidWebhook: it is no absolute http(s) URL.
+    """
+    host, parts = host_of(url), _split(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://[{host}]:{port}" if ":" in host else f"{parts.scheme}://{host}:{port}"
 
 
 def literal_address(host: str) -> Address | None:

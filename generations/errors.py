@@ -3,10 +3,11 @@
 DarkroomError
 ├─ Refusal                 the origin's doing: told, never retried
 │    Unauthorized · Forbidden · GenerationNotFound · ModelNotFound · InvalidBody · BodyTooLarge
-│    InvalidModelId · InvalidInput · InvalidWebhook · AddressNotAllowed · IdempotencyConflict
-│    InvalidCursor · OverLimit · BodyTooSlow · HeadersTooLarge
+│    InvalidModelId · InvalidInput · InvalidWebhook · AddressNotAllowed · HttpsRequired
+│    IdempotencyConflict · InvalidCursor · OverLimit · BodyTooSlow · HeadersTooLarge
 ├─ Transient               try again; carries ``retry_after``
-│    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable · StoreUnavailable
+│    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable
+│    EgressProxyUnavailable · StoreUnavailable
 ├─ Permanent               trying again cannot help
 │    RunComfyRejected
 ├─ SubmissionUncertain     sent, answer lost: submitting again may cost money twice
@@ -151,6 +152,12 @@ class AddressNotAllowed(Refusal):
     code = "address_not_allowed"
 
 
+class HttpsRequired(AddressNotAllowed):
+    """The webhook must be an https URL: this Darkroom calls no others back."""
+
+    code = "https_required"
+
+
 class Transient(DarkroomError):
     """It did not work now; try again."""
 
@@ -178,6 +185,26 @@ class EndpointUnavailable(Transient):
     """The endpoint did not take the callback."""
 
     code = "endpoint_unavailable"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: timedelta | None = None,
+        address: str | None = None,
+        dials: int = 0,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        #: The IP address that was dialled, where it came to that.
+        self.address = address
+        #: How often it was tried to connect.
+        self.dials = dials
+
+
+class EgressProxyUnavailable(EndpointUnavailable):
+    """The egress proxy let no callback through; the endpoint was not asked."""
+
+    code = "egress_proxy_unavailable"
 
 
 class StoreUnavailable(Transient):

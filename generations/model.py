@@ -190,6 +190,14 @@ class Attempt:
     #: None where no answer came; then ``error`` says why.
     status_code: int | None = None
     error: str | None = None
+    #: The IP address that was dialled; None where it came to none, or a proxy dialled.
+    address: str | None = None
+    #: How often it was tried to connect: twice where that failed at once. 0: it was not called.
+    dials: int = 1
+    #: The answer's, in lower case, as many and as long as are kept.
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    #: The beginning of the answer's body, as text.
+    response_body: str = ""
 
 
 @dataclass(frozen=True, slots=True)

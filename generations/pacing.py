@@ -16,9 +16,12 @@ FIRST_BACKOFF: Final = timedelta(seconds=1)
 #: Of one generation. While RunComfy answers nobody, the breaker slows all of them.
 LONGEST_BACKOFF: Final = timedelta(seconds=16)
 
-#: A Retry-After beyond these is not believed: the generation would outlive its deadline.
+#: A Retry-After beyond this is not believed: the generation would outlive its deadline.
 LONGEST_ASKED_BY_RUNCOMFY: Final = timedelta(hours=1)
-LONGEST_ASKED_BY_ENDPOINT: Final = timedelta(days=1)
+#: So long an endpoint may ask to be left alone, however short the schedule is.
+SHORTEST_HORIZON: Final = timedelta(hours=1)
+#: What attempts take themselves, and what holds them up, beside a schedule's waits.
+HELD_UP: Final = timedelta(hours=1)
 
 #: Each wait varies by this much either way, so that a burst does not stay a burst.
 JITTER: Final = 0.2
@@ -37,10 +40,17 @@ def decide_backoff(*, failures: int, retry_after: timedelta | None, draw: float)
     return max(_jittered(wait, draw), asked)
 
 
-def longest_gap(schedule: Sequence[timedelta]) -> timedelta:
-    """The longest that :func:`decide_next_attempt` may wait."""
-    gaps = [_jittered(wait, 1) for wait in schedule]
-    return max([LONGEST_ASKED_BY_ENDPOINT, *gaps])
+def horizon(schedule: Sequence[timedelta]) -> timedelta:
+    """How old a delivery may become at an endpoint's wish."""
+    return max(sum(schedule, timedelta()), SHORTEST_HORIZON)
+
+
+def last_call(schedule: Sequence[timedelta]) -> timedelta:
+    """How old a delivery may become, however the draws of its schedule fall.
+
+    None is tried again after that, and none waits longer for its endpoint to recover.
+    """
+    return _jittered(horizon(schedule), 1) + HELD_UP
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class GiveUp:
 def decide_next_attempt(
     *,
     attempts: int,
+    age: timedelta,
     schedule: Sequence[timedelta],
     retry_after: timedelta | None,
     draw: float,
@@ -65,11 +76,16 @@ def decide_next_attempt(
     """What follows a failed attempt, when so many were made (at least one).
 
     The schedule holds the waits between attempts: it allows one attempt more than its length.
+    The endpoint may ask for a longer one, within the horizon.
+
+    Args:
+        age: of the delivery.
+        retry_after: what the endpoint asked for.
     """
-    if attempts > len(schedule):
+    if attempts > len(schedule) or age >= last_call(schedule):
         return GiveUp()
     wait = _jittered(schedule[attempts - 1], draw)
-    asked = min(retry_after or timedelta(), LONGEST_ASKED_BY_ENDPOINT)
+    asked = min(retry_after or timedelta(), horizon(schedule) - age)
     return AttemptAgain(max(wait, asked))
 
 

@@ -62,7 +62,9 @@ async def _set_aside(settling: Settling, claim: Claim, fields: Fields) -> None:
         set={"error": error, "set_aside": "1"},
         tell=NewDelivery(endpoint, Status.FAILED, origin) if endpoint and origin else None,
     )
-    await settling.settle(claim, step)
+    if await settling.settle(claim, step) is None:
+        # It had ended, and was only to be asked for its cost: that is asked no more.
+        await settling.settle(claim, Step(due=None))
 
 
 async def _set_delivery_aside(settling: Settling, claim: Claim, fields: Fields) -> None:

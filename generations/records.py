@@ -249,7 +249,7 @@ def write_attempt(attempt: Attempt) -> str:
 
 
 def read_attempt(line: str) -> Attempt:
-    """The attempt that a line holds."""
+    """The attempt that a line holds; an old one has no address and no answer."""
     facts = json.loads(line)
     return Attempt(**{**facts, "at": from_ms(facts["at"])})
 

@@ -4,6 +4,7 @@ import re
 import sys
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -69,6 +70,8 @@ class StoreSettings(BaseSettings):
     keep: Duration = timedelta(days=7)
     #: Endpoints beside the public ones that may be called: CIDRs and host names.
     webhook_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Whether endpoints are called over https alone.
+    webhook_https_only: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
     @field_validator("webhook_allow", mode="before")
@@ -90,7 +93,7 @@ class StoreSettings(BaseSettings):
     @property
     def allowed(self) -> Allowed:
         """Endpoints that may be called beside the public ones."""
-        return Allowed.parse(self.webhook_allow)
+        return Allowed.parse(self.webhook_allow, https_only=self.webhook_https_only)
 
     @property
     def broker(self) -> str:
@@ -164,10 +167,26 @@ class WorkerSettings(StoreSettings):
     delivery_schedule: Annotated[tuple[Duration, ...], NoDecode] = tuple(
         timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     )
+    #: The http:// proxy that callbacks go through, with its credentials; default: none.
+    webhook_proxy: SecretStr | None = None
+    #: Callbacks at once to one server (scheme, host and port), from all workers.
+    webhook_concurrency: PositiveInt = 50
+    #: How long a server that fails is left alone before one callback tries it again; twice as
+    #: long each time that fails.
+    webhook_probe_interval: Duration = Field(default=timedelta(seconds=30), gt=timedelta())
     #: How old the catalog of models may be before a worker fetches it anew.
     catalog_interval: Duration = timedelta(hours=1)
     #: How often the dispatcher looks for what is due.
     dispatch_interval: Duration = timedelta(milliseconds=25)
+
+    @field_validator("webhook_proxy")
+    @classmethod
+    def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            url = urlsplit(value.get_secret_value())
+            if url.scheme != "http" or not url.hostname or url.path not in {"", "/"}:
+                raise ValueError("it must be as http://user:password@host:port")
+        return value
 
     @field_validator("delivery_schedule", mode="before")
     @classmethod
@@ -181,6 +200,11 @@ class WorkerSettings(StoreSettings):
             max_in_flight=self.runcomfy_max_in_flight,
             requests_per_second=self.runcomfy_requests_per_second,
         )
+
+    @property
+    def egress_proxy(self) -> str | None:
+        """The URL of the proxy that callbacks go through, with what is secret in it."""
+        return self.webhook_proxy.get_secret_value() if self.webhook_proxy else None
 
     @property
     def api_base(self) -> str:

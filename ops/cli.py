@@ -9,6 +9,7 @@ import typer
 
 from ops import generations_commands, keys_commands
 from ops.endings import ending_in_sentences
+from ops.submit_command import submit
 
 if TYPE_CHECKING:
     from ops.local.settings import LocalSettings
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(keys_commands.app, name="keys")
 app.add_typer(generations_commands.app, name="generations")
+app.command()(submit)
 
 FolderOption = Annotated[Path, typer.Option(help="Where data, logs and keys are kept.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

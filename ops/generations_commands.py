@@ -9,11 +9,13 @@ import typer
 
 from generations.lifecycle import Status
 from ops.endings import ending_in_sentences
+from ops.submit_command import read_pairs
 
 if TYPE_CHECKING:
     from api_gateway.cancelling import Cancelled
     from api_gateway.parts import Parts
     from ops.showing import Shown
+    from ops.story import Json
 
 _R = TypeVar("_R")
 
@@ -50,7 +52,7 @@ def list_generations(  # noqa: PLR0913  # Each is an option of the command.
     as_json: JsonOption = False,
 ) -> None:
     """List generations, the newest first."""
-    noted = _read_metadata(metadata or [])
+    noted = read_pairs(metadata or [])
 
     async def found(parts: "Parts") -> "list[Shown]":
         from generations.selection import Filter
@@ -91,6 +93,30 @@ def show(
     from ops.showing import print_generation
 
     print_generation(shown)
+
+
+@app.command()
+def watch(
+    generation_id: IdArgument,
+    folder: FolderOption = FOLDER,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the record, on a line each time it changes.")
+    ] = False,
+) -> None:
+    """Follow one generation until it has ended; exit code 1 where it does not succeed."""
+
+    async def watched(parts: "Parts") -> "Json":
+        from rich.console import Console
+
+        from ops.following import show_until_ended
+        from ops.watching import looking_at
+
+        with looking_at(generation_id, parts) as look:
+            return await show_until_ended(look, Console(highlight=False), as_json=as_json)
+
+    record = _with_parts(folder, watched)
+    if record["status"] != Status.SUCCEEDED:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -151,12 +177,6 @@ def adopt(
         otherwise="has not failed with submission_uncertain, result_unavailable or internal",
         as_json=as_json,
     )
-
-
-def _read_metadata(pairs: list[str]) -> dict[str, str]:
-    if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise typer.BadParameter(f"{wrong[0]} is not NAME=TEXT.", param_hint="--metadata")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _tell_reopened(generation_id: str, *, done: bool, otherwise: str, as_json: bool) -> None:

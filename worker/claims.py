@@ -12,6 +12,7 @@ from structlog.contextvars import bound_contextvars
 
 from generations.due import Claim, Unsettled
 from generations.errors import DarkroomError, StoreUnavailable
+from generations.lifecycle import is_finished
 from generations.logs import logger
 from generations.model import Delivery, Generation
 from generations.steps import Due, Step
@@ -30,6 +31,8 @@ THROTTLED: Final = "throttled"
 UNASKED: Final = "runcomfy not asked"
 #: Stopped half-way, because the worker stops; due again at once.
 GIVEN_BACK: Final = "given back"
+#: The other side takes its time; it is settled when it answers.
+UNDER_WAY: Final = "still under way"
 
 #: How far apart polls are at most, however few calls there are.
 LONGEST_STRETCHED: Final = timedelta(minutes=30)
@@ -61,7 +64,8 @@ async def wait_for_call(claim: Claim, clients: Clients) -> None:
 
 def stretched(step: Step, clients: Clients) -> Step:
     """The same step with its next poll later, where there are fewer calls than polls want."""
-    if step.due is None:
+    # A look for the cost of what has ended is no poll of many.
+    if step.due is None or (step.to is not None and is_finished(step.to)):
         return step
     clients.due.gaps.note(step.due.delay)
     delay = min(step.due.delay * clients.due.stretch, max(LONGEST_STRETCHED, step.due.delay))
@@ -69,11 +73,22 @@ def stretched(step: Step, clients: Clients) -> Step:
 
 
 async def work_through(
-    taken: Iterable[tuple[Claim, _R]], once: Once[_R], clients: Clients
+    taken: Iterable[tuple[Claim, _R]],
+    once: Once[_R],
+    clients: Clients,
+    *,
+    patience: timedelta | None = None,
 ) -> Counter[str]:
-    """Act on every claim at once, each settled as it completes; how many came to what."""
-    work = (_guarded(claim, record, once, clients) for claim, record in taken)
-    return Counter(await asyncio.gather(*work))
+    """Act on every claim at once, each settled as it completes; how many came to what.
+
+    What takes longer than the patience goes on by itself, so that those who wait for others
+    keep none of the threads that chunks are worked through in.
+    """
+    work = [asyncio.create_task(_guarded(claim, record, once, clients)) for claim, record in taken]
+    done = await clients.lingering.wait(work, patience=patience)
+    counts = Counter(task.result() for task in done)
+    counts[UNDER_WAY] = len(work) - len(done)
+    return +counts
 
 
 async def report(counts: Counter[str], clients: Clients) -> None:

@@ -7,6 +7,7 @@ from random import random
 from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis, connect
 from generations.due import DueIndex
+from generations.endpoint_health import EndpointHealth
 from generations.origins import OriginStore
 from generations.settings import WorkerSettings
 from generations.store import GenerationStore
@@ -14,6 +15,7 @@ from generations.upstream import ExtraCalls
 from worker.calls import Calls
 from worker.images.fetcher import ImageFetcher
 from worker.leases import Leases
+from worker.lingering import Lingering
 from worker.runcomfy.client import RunComfyClient
 from worker.webhooks.sender import CallbackSender
 
@@ -34,9 +36,11 @@ class Clients:
     images: ImageFetcher
     leases: Leases
     extra_calls: ExtraCalls
+    health: EndpointHealth
     #: A random number from 0 to 1.
     draw: Callable[[], float] = random
     calls: Calls = field(default_factory=Calls)
+    lingering: Lingering = field(default_factory=Lingering)
 
     @classmethod
     async def open(cls, settings: WorkerSettings) -> "Clients":
@@ -44,6 +48,7 @@ class Clients:
         redis = connect(settings.redis_url.get_secret_value())
         extra_calls = ExtraCalls(redis, settings.upstream)
         catalogs = CatalogStore(redis)
+        leases = Leases.derive(settings)
         return cls(
             settings=settings,
             redis=redis,
@@ -64,13 +69,15 @@ class Clients:
                 allowed=settings.allowed,
                 attempt_timeout=settings.attempt_timeout,
                 connect_timeout=settings.connect_timeout,
+                proxy=settings.egress_proxy,
             ),
             images=ImageFetcher(
                 allowed=settings.allowed,
                 timeout=settings.preflight_timeout,
                 connect_timeout=settings.connect_timeout,
             ),
-            leases=Leases.derive(settings),
+            leases=leases,
+            health=EndpointHealth(redis, leases.health_rules(settings)),
             extra_calls=extra_calls,
         )
 

@@ -2,11 +2,20 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from generations.due import Claim
-from generations.errors import AddressNotAllowed, EndpointUnavailable, GenerationNotFound
+from generations.endpoint_health import Verdict
+from generations.errors import (
+    AddressNotAllowed,
+    EgressProxyUnavailable,
+    EndpointUnavailable,
+    GenerationNotFound,
+    StoreUnavailable,
+)
 from generations.lifecycle import DeliveryStatus
 from generations.logs import logger
 from generations.model import Attempt, Delivery, Generation
@@ -14,7 +23,7 @@ from generations.pacing import AttemptAgain, decide_next_attempt
 from generations.presentation import event_body
 from generations.records import dump_json
 from generations.steps import Due, Lane, Step
-from worker.answers import Answer, retry_after
+from worker.answers import Answer, noted_body, noted_headers, retry_after
 from worker.claims import settle
 from worker.clients import Clients
 from worker.webhooks.signing import sign
@@ -22,30 +31,62 @@ from worker.webhooks.signing import sign
 log = logger(__name__)
 
 
+#: What is on record of answers that need a word.
+GONE: Final = "The endpoint is gone (410): it is told nothing more of this."
+REDIRECTED: Final = "The endpoint redirects, which is not followed."
+
+Sent = Answer | AddressNotAllowed | EndpointUnavailable
+
+
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """What came of one attempt, and what the endpoint asked for."""
+    """What came of one attempt."""
 
     attempt: Attempt
+    #: What the endpoint asked for.
     retry_after: timedelta | None = None
+    #: How old the delivery was.
+    age: timedelta = timedelta()
+    verdict: Verdict = Verdict.NONE
 
 
 async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> str:
-    """Attempt one delivery that was claimed; the word for what came of it."""
+    """Attempt one delivery that was claimed; the word for what came of it.
+
+    It has entered its endpoint's server, and leaves it in any case.
+    """
+    verdict = Verdict.NONE
+    try:
+        step, verdict = await _look_and_decide(claim, delivery, clients)
+        return await settle(claim, step, clients)
+    finally:
+        await _leave(delivery, verdict, clients)
+
+
+async def _look_and_decide(
+    claim: Claim, delivery: Delivery, clients: Clients
+) -> tuple[Step, Verdict]:
     try:
         generation = await clients.store.find(delivery.generation_id)
     except GenerationNotFound:
         # It is kept until its end was told; somebody deleted it, and nothing is left to tell.
-        return await settle(claim, Step(due=None, to=DeliveryStatus.EXHAUSTED), clients)
+        return Step(due=None, to=DeliveryStatus.EXHAUSTED), Verdict.NONE
     if is_pointless(delivery, generation):
-        return await settle(claim, Step(due=None, to=DeliveryStatus.SUPERSEDED), clients)
+        return Step(due=None, to=DeliveryStatus.SUPERSEDED), Verdict.NONE
     attempted = await _attempt(delivery, generation, clients, at=claim.taken_at)
     step = decide_delivery(
         attempted,
         schedule=clients.settings.delivery_schedule,
         draw=clients.draw(),
     )
-    return await settle(claim, step, clients)
+    return step, attempted.verdict
+
+
+async def _leave(delivery: Delivery, verdict: Verdict, clients: Clients) -> None:
+    # Where that cannot be noted, the place is free again after a while.
+    with suppress(StoreUnavailable):
+        if news := await clients.health.leave(delivery, verdict):
+            log.warning("endpoint.breaker", became=news, server=clients.health.server(delivery))
 
 
 def is_pointless(delivery: Delivery, generation: Generation) -> bool:
@@ -63,6 +104,7 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
     # 410: the endpoint wants no more (Standard Webhooks).
     decision = decide_next_attempt(
         attempts=attempted.attempt.number,
+        age=attempted.age,
         schedule=() if status_code == 410 else schedule,
         retry_after=attempted.retry_after,
         draw=draw,
@@ -88,22 +130,66 @@ async def _attempt(
             secrets=origin.webhook_secrets if origin else (),
         ),
     }
-    answer, error = await _send(delivery.endpoint, body, headers, clients)
+    sent = await _send(delivery.endpoint, body, headers, clients)
     attempt = Attempt(
         number=len(delivery.attempts) + 1,
         at=at,
         duration_ms=round((time.monotonic() - began) * 1000),
-        status_code=answer.status_code if answer else None,
-        error=error,
+        **_noted(sent),
     )
-    log.info("delivery.attempted", number=attempt.number, status_code=attempt.status_code)
-    return Attempted(attempt, retry_after(answer) if answer else None)
+    log.info(
+        "delivery.attempted",
+        number=attempt.number,
+        status_code=attempt.status_code,
+        error=attempt.error,
+    )
+    return Attempted(
+        attempt, asked_for(sent, now=at), age=at - delivery.created_at, verdict=judge(sent)
+    )
 
 
-async def _send(
-    endpoint: str, body: bytes, headers: dict[str, str], clients: Clients
-) -> tuple[Answer | None, str | None]:
+async def _send(endpoint: str, body: bytes, headers: dict[str, str], clients: Clients) -> Sent:
     try:
-        return await clients.calls.make(clients.sender.send(endpoint, body, headers)), None
+        return await clients.calls.make(clients.sender.send(endpoint, body, headers))
     except (AddressNotAllowed, EndpointUnavailable) as exc:
-        return None, exc.message
+        return exc
+
+
+def judge(sent: Sent) -> Verdict:
+    """What an attempt says about the server behind its endpoint."""
+    match sent:
+        case Answer():
+            is_unwell = sent.status_code >= 500 or sent.status_code == 429
+            return Verdict.FAILED if is_unwell else Verdict.ANSWERED
+        case AddressNotAllowed() | EgressProxyUnavailable():
+            return Verdict.NONE
+    return Verdict.FAILED
+
+
+def asked_for(sent: Sent, *, now: datetime) -> timedelta | None:
+    """How long an endpoint asked to be left alone, by the two answers that may say so."""
+    if isinstance(sent, Answer) and sent.status_code in {429, 503}:
+        return retry_after(sent, now=now)
+    return None
+
+
+def _noted(sent: Sent) -> dict[str, Any]:
+    """What the record of an attempt tells of its outcome."""
+    if isinstance(sent, Answer):
+        return {
+            "status_code": sent.status_code,
+            "error": _word_on(sent.status_code),
+            "address": sent.address,
+            "dials": sent.dials,
+            "response_headers": noted_headers(sent),
+            "response_body": noted_body(sent),
+        }
+    if isinstance(sent, AddressNotAllowed):
+        return {"error": sent.message, "dials": 0}
+    return {"error": sent.message, "address": sent.address, "dials": sent.dials}
+
+
+def _word_on(status_code: int) -> str | None:
+    if status_code == 410:
+        return GONE
+    return REDIRECTED if 300 <= status_code < 400 else None

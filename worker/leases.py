@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from generations.pacing import LONGEST_ASKED_BY_RUNCOMFY, longest_gap
+from generations.endpoint_health import HealthRules
+from generations.pacing import LONGEST_ASKED_BY_RUNCOMFY, last_call
 from generations.settings import WorkerSettings
 from generations.steps import Lane
 
@@ -44,11 +45,20 @@ class Leases:
         """How long a claim of a lane holds once a task has taken it."""
         return self.budgets[lane] + MARGIN
 
+    def health_rules(self, settings: WorkerSettings) -> HealthRules:
+        """Who may call an endpoint's server at once, and for how long."""
+        return HealthRules(
+            concurrency=settings.webhook_concurrency,
+            probe_interval=settings.webhook_probe_interval,
+            lease=self.lease(Lane.DELIVERIES),
+            last_call=last_call(settings.delivery_schedule),
+        )
+
     def longest_waits(self, schedule: Sequence[timedelta]) -> dict[Lane, timedelta]:
         """How far ahead anything in a lane may be due; ``schedule`` is that of deliveries."""
         waits = {
             Lane.SUBMISSIONS: LONGEST_ASKED_BY_RUNCOMFY,
             Lane.POLLS: LONGEST_ASKED_BY_RUNCOMFY,
-            Lane.DELIVERIES: longest_gap(schedule),
+            Lane.DELIVERIES: last_call(schedule),
         }
         return {lane: max(wait, self.lease(lane), IN_QUEUE) for lane, wait in waits.items()}

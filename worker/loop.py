@@ -51,6 +51,7 @@ class LoopThread:
         """Close the clients and end the thread."""
         for begun in self._begun:
             begun.cancel()
+        self._run(self._clients.lingering.finish)
         self._run(self._clients.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

@@ -14,6 +14,7 @@ from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
 from worker.claims import THROTTLED, UNANSWERED, UNASKED, settle, stretched, wait_for_call
 from worker.clients import Clients
+from worker.costs import FIRST_LOOK, look_for_cost_once
 from worker.runcomfy.protocol import NotThere, Observation
 
 log = logger(__name__)
@@ -22,11 +23,15 @@ log = logger(__name__)
 #: long: a deploy on its side, or a replica that lags, must not fail what is paid for.
 MISSES: Final = 5
 BELIEVED_AFTER: Final = timedelta(minutes=10)
+#: RunComfy may know the cost of what succeeded only some seconds later.
+LATE_COST: Final = Due(Lane.POLLS, FIRST_LOOK)
 ANSWERED: Final = {"failures": 0, "misses": 0, "missing_since": None}
 
 
 async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> str:
     """Look at one generation that was claimed; the word for what came of it."""
+    if generation.is_finished:
+        return await look_for_cost_once(claim, generation, clients)
     if claim.taken_at >= generation.deadline:
         step = fail(
             generation,
@@ -121,9 +126,10 @@ def look_after_pause(generation: Generation, error: RunComfyThrottled, *, draw: 
 def _observed(generation: Generation, seen: Observation, *, draw: float) -> Step:
     match seen.status:
         case Status.SUCCEEDED:
-            return finish(
+            step = finish(
                 generation, Status.SUCCEEDED, output=seen.output, cost=seen.cost, **ANSWERED
             )
+            return step if seen.cost is not None else replace(step, due=LATE_COST)
         case Status.FAILED:
             message = seen.error or "RunComfy gave no reason."
             return fail(

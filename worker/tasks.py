@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from generations.due import Claim
@@ -18,6 +19,10 @@ from worker.submission import submit_once
 
 #: ``[id, fence]`` pairs, as JSON brings them.
 Pairs = Sequence[tuple[str, int]]
+#: How long a task waits for endpoints to answer.
+PATIENCE: Final = timedelta(milliseconds=250)
+#: Deliveries whose endpoints have no room now, or do not work.
+WAITING: Final = "waiting for their endpoints"
 #: No bug, so without a traceback: the leases bring back what a task could not take.
 EXPECTED: Final = (StoreUnavailable,)
 
@@ -59,7 +64,10 @@ async def _poll(pairs: Pairs, clients: Clients) -> str:
 async def _deliver(pairs: Pairs, clients: Clients) -> str:
     claims, lease = _claims(Lane.DELIVERIES, pairs), clients.leases.lease(Lane.DELIVERIES)
     taken = await clients.due.take_deliveries(claims, lease=lease)
-    return _said("attempted", await work_through(taken, attempt_once, clients))
+    entered = await clients.health.enter(taken)
+    counts = await work_through(entered, attempt_once, clients, patience=PATIENCE)
+    counts[WAITING] += len(taken) - len(entered)
+    return _said("attempted", +counts)
 
 
 def _claims(lane: Lane, pairs: Pairs) -> list[Claim]:

@@ -190,7 +190,9 @@ elseif step.due_ms then
     wait = 0
   end
   local deadline = tonumber(redis.call('HGET', record, 'deadline') or '')
-  if deadline and status ~= 'submitting' then
+  -- What is finished has none any more: all that may be due is a look for its cost.
+  local has_ended = redis.call('SISMEMBER', KEYS[6], step.id) == 0
+  if deadline and status ~= 'submitting' and not has_ended then
     -- Only what is in its line is due at its deadline.
     local latest = deadline - now - (status == 'queued' and 1 or 0)
     wait = math.max(math.min(wait, latest), 0)

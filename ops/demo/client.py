@@ -6,10 +6,10 @@ from typing import Any, Final, Self
 
 import httpx
 
-from ops.demo.story import Json
 from ops.local import parts
 from ops.local.example import INPUT, submit_url
 from ops.local.stack import LocalStack
+from ops.story import Json
 
 #: Seconds that a part may take to answer: all of them are on this machine.
 SECONDS_TO_ANSWER: Final = 3.0

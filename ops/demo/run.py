@@ -15,7 +15,6 @@ import httpx
 
 from ops.demo.client import DemoClient
 from ops.demo.screen import Screen
-from ops.demo.story import Json, Step, Story
 from ops.demo.verdict import Facts, has_all_tasks, judge, output_url, timings
 from ops.endings import tail
 from ops.local import parts
@@ -25,6 +24,7 @@ from ops.local.folder import Folder
 from ops.local.ports import out_of_the_way
 from ops.local.settings import LocalSettings, demo_environment, inherited_environment
 from ops.local.stack import LocalStack, Wishes, local_stack
+from ops.story import Json, Step, Story
 
 LAST_LINE: Final = "demo: 1 generation succeeded, 1 callback verified"
 #: Seconds from the beginning: until all parts run, until all has happened, until parts that

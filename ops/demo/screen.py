@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ops.demo.story import Entry, Step
 from ops.demo.verdict import Facts, Timings
 from ops.local.parts import Part
 from ops.local.ports import TakenPort
+from ops.story import Entry, Step
 
 LABEL_WIDTH: Final = 20
 STYLES: Final = {Step.SUCCEEDED: "bold green", Step.ATTEMPTED: "green", Step.VERIFIED: "bold green"}

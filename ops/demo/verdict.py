@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Final
 
 from ops.demo.client import Output
-from ops.demo.story import Json, Step, instant
 from ops.local import parts
 from ops.local.example import INPUT, MODEL_ID
+from ops.story import Json, Step, instant
 
 TASKS: Final = ("darkroom.submit", "darkroom.poll", "darkroom.deliver")
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import ops
@@ -41,12 +41,27 @@ class LocalSettings(BaseSettings):
     runcomfy_model_api_base: str = Field(
         default=RUNCOMFY_BASE, validation_alias=AliasChoices("RUNCOMFY_MODEL_API_BASE")
     )
+    #: Where the balance is asked for; RunComfy's own command line reads the same variable.
+    runcomfy_serverless_api_base: str | None = Field(
+        default=None, validation_alias=AliasChoices("RUNCOMFY_SERVERLESS_API_BASE")
+    )
 
     @property
     def ports(self) -> dict[str, int]:
         """The port that each part should have."""
         names = ("valkey", "simulator", "gateway", "flower", "inspector")
         return {name: getattr(self, f"{name}_port") for name in names}
+
+
+class CallerSettings(BaseSettings):
+    """Which gateway is called, and with which key, where it is not that of a local stack."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DARKROOM_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    gateway_url: HttpUrl | None = None
+    api_key: SecretStr | None = None
 
 
 def inherited_environment() -> dict[str, str]:

@@ -54,6 +54,7 @@ _RUNCOMFY: Final = [
     web.get("/v1/requests/{request_id}/status", routes.status),
     web.get("/v1/requests/{request_id}/result", routes.result),
     web.post("/v1/requests/{request_id}/cancel", routes.cancel),
+    web.get("/prod/v2/balance", routes.balance),
     web.get("/outputs/{name}", output_routes.output),
 ]
 

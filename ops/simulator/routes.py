@@ -13,6 +13,9 @@ from ops.simulator.ledger import Submission
 from ops.simulator.service import Simulator
 from ops.simulator.wire import spoiled
 
+#: US dollars on an account that is never used up.
+PLENTY: Final = 1_000_000.0
+
 SIMULATOR: Final = web.AppKey("simulator", Simulator)
 
 
@@ -144,3 +147,12 @@ async def cancel(request: web.Request) -> web.StreamResponse:
 
     met = _meet(request, submission, Route.CANCEL)
     return await spoiled(request, met, work, simulator.settings)
+
+
+async def balance(request: web.Request) -> web.StreamResponse:
+    """What is left on the account: at RunComfy on another host, here beside the rest."""
+    simulator = request.app[SIMULATOR]
+    spent = simulator.ledger.spent_by(account_in(request))
+    opening = simulator.settings.balance_usd
+    left = (PLENTY if opening is None else opening) - spent
+    return web.json_response({"balance_usd": round(left, 4), "currency": "USD"})

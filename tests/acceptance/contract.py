@@ -143,6 +143,10 @@ class Both:
         """The status of both, once it says this."""
         return self.answer(lambda caller: caller.wait_for(ids[caller], word))
 
+    def costs(self, ids: Ids) -> list[float]:
+        """What each tells that it cost, once it is told."""
+        return [caller.wait_for_cost(ids[caller]) for caller in self._callers]
+
 
 def ok(**body: Any) -> Seen:
     """A success with this body."""

@@ -127,3 +127,12 @@ def test_a_cancel_after_the_end(both: Both, marker: str) -> None:
     both.wait_for(ids, "completed")
     too_late = ok(request_id="<id>", status="completed", outcome="not_cancellable")
     assert both.cancel(ids) == too_late
+
+
+@pytest.mark.parametrize(("resolution", "price"), [("1K", 0.04), ("2K", 0.08)])
+def test_a_cost_is_told_although_runcomfy_knows_it_only_after_the_end(
+    both: Both, resolution: str, price: float
+) -> None:
+    ids = both.submit(an_input(resolution=resolution))
+    both.wait_for(ids, "completed")
+    assert both.costs(ids) == [price, price]

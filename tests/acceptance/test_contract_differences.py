@@ -11,8 +11,7 @@
   that never was, which keeps ids of one origin from another (``test_origins.py``).
 - Errors are ``application/problem+json`` and have more members than RunComfy's. ``detail`` is a
   sentence (RFC 9457); the fields at fault are in ``errors``.
-- A cost that RunComfy tells only some time after the end may never be told: Darkroom does not
-  look at a request again that has ended.
+- A cost that RunComfy tells only some time after the end is told some seconds later still.
 """
 
 from typing import Any
@@ -74,18 +73,3 @@ def test_an_error_is_a_problem_that_runcomfys_clients_can_read(north: OriginClie
     assert problem["code"] == "generation_not_found"
     assert problem["error_code"] == 404001
     assert problem["error_message"] == f"ResourceNotFound: {problem['detail']}"
-
-
-@pytest.mark.parametrize("resolution", ["1K", "2K"])
-def test_a_cost_that_is_told_is_runcomfys(
-    runcomfy_itself: Caller, north: OriginClient, resolution: str
-) -> None:
-    given = an_input(resolution=resolution)
-    price = {"1K": 0.04, "2K": 0.08}[resolution]
-    request_id, _ = runcomfy_itself.submit(given)
-    runcomfy_itself.wait_for(request_id, "completed")
-    assert runcomfy_itself.wait_for_cost(request_id) == price
-    of_north = north.submit(given)
-    north.wait_until_finished(of_north)
-    with_cost = north.call("GET", f"/v1/requests/{of_north}/result?include_cost=true").json()
-    assert with_cost.get("cost", price) == price

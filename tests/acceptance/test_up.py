@@ -18,6 +18,7 @@ from ops.local.folder import Folder
 from ops.local.ports import is_free
 from ops.local.settings import HOST
 from tests.acceptance.local_stack import Up, free_ports, living_groups, run, settings
+from tests.acceptance.runcomfy import IMAGE_MODEL
 from tests.acceptance.waiting import eventually
 
 SPEED = "20"
@@ -160,6 +161,43 @@ def test_a_generation_is_listed_shown_and_cancelled(
     httpx.put(f"{simulator}/_sim/hold", json={}, trust_env=False).raise_for_status()
 
 
+@pytest.mark.usefixtures("up")
+def test_a_generation_is_submitted_and_followed_to_its_end(folder: Path) -> None:
+    given = json.dumps({"prompt": "A bear"})
+    answer = run("submit", IMAGE_MODEL, "--input", given, "--json", "--folder", str(folder))
+    assert answer.returncode == 0, answer.stderr
+    records = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert records[0]["status"] == "queued"
+    assert records[-1]["status"] == "succeeded"
+    moves = [len(record["timeline"]) for record in records]
+    assert moves == sorted(moves)
+
+
+def test_what_fails_is_followed_too_and_the_exit_code_says_so(folder: Path) -> None:
+    given = json.dumps({"prompt": "[[sim:failed]]"})
+    here = ("--folder", str(folder))
+    submitted = run("submit", IMAGE_MODEL, "--input", given, "--no-wait", *here)
+    generation_id = submitted.stdout.strip()
+    watched = run("generations", "watch", generation_id, *here)
+    assert watched.returncode == 1
+    assert "s  failed" in watched.stdout
+    assert "generation_failed: Simulated failure" in watched.stdout
+
+
+def test_a_refused_input_is_told_field_by_field(folder: Path) -> None:
+    given = json.dumps({"prompt": 5, "resolutoin": "1K"})
+    answer = run("submit", IMAGE_MODEL, "--input", given, "--folder", str(folder))
+    assert answer.returncode == 1
+    assert "#/input/prompt " in answer.stderr
+    assert "did you mean resolution?" in answer.stderr
+
+
+def test_who_names_no_gateway_is_told_how_to(tmp_path: Path) -> None:
+    answer = run("submit", IMAGE_MODEL, "--input", "{}", "--folder", str(tmp_path))
+    assert answer.returncode == 1
+    assert "DARKROOM_GATEWAY_URL" in answer.stderr
+
+
 def test_an_unknown_generation_is_a_sentence(folder: Path) -> None:
     answer = run("generations", "show", "gen_none", "--folder", str(folder))
     assert answer.returncode == 1
@@ -205,7 +243,7 @@ def test_a_later_start_keeps_key_and_generations_and_may_be_killed(
         ready = re.compile(r"^worker .*ready\.", re.MULTILINE)
         eventually(lambda: ready.search(up.output + up.lines), "the logs are shown")
         listed = run("generations", "list", "--folder", str(folder), "--json")
-        assert len(json.loads(listed.stdout)["generations"]) == 2
+        assert len(json.loads(listed.stdout)["generations"]) == 4
     finally:
         up.end(signal.SIGKILL)
     # The folder is free again when the last part has ended, and not before.

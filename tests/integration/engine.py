@@ -13,7 +13,7 @@ from generations.connection import PREFIX, key
 from generations.due import AFTER_DEATH, POISON_DEATHS, SUSPECT_TAKES, Claim, due_key
 from generations.errors import IdempotencyConflict
 from generations.ids import DELIVERY, GENERATION
-from generations.lifecycle import AnyStatus, DeliveryStatus, Status, allowed_before
+from generations.lifecycle import AnyStatus, DeliveryStatus, Status, allowed_before, is_finished
 from generations.model import Generation, NewGeneration
 from generations.steps import Due, Lane, Step
 from tests.integration.claiming import LONG
@@ -218,7 +218,8 @@ class Engine(Known):
             await self._is_back_in_line(mine.id)
             return
         earliest, latest = self.world.now + wait, after.now + wait
-        if "deadline" in record and record["status"] != "submitting":
+        has_deadline = "deadline" in record and not is_finished(Status(record["status"]))
+        if has_deadline and record["status"] != "submitting":
             # Never later than the deadline, and at once where that is over. At the deadline is
             # what waits in its line.
             deadline = int(record["deadline"]) - (record["status"] == "queued")

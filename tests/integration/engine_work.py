@@ -11,6 +11,7 @@ from generations.lifecycle import DeliveryStatus, Status
 from generations.model import Delivery, Generation, OnUncertain
 from generations.steps import Due, Lane, Step
 from tests.builders import NOW, an_attempt
+from worker.costs import decide_cost
 from worker.delivery import Attempted, decide_delivery, is_pointless
 from worker.leases import Leases
 from worker.polling import decide_cancel, decide_poll, look_later
@@ -100,6 +101,9 @@ def _answered(generation: Generation, answer: Answer) -> Step:
 
 
 def _looked(generation: Generation, answer: Answer) -> Step:
+    if generation.is_finished:
+        cost = 2.85 if answer is Answer.GOOD else None
+        return decide_cost(generation, cost, now=generation.timeline[-1].at)
     if answer is Answer.SILENT:
         return look_later(generation, SILENT, draw=0.5)
     if generation.is_cancel_pending and answer in {Answer.GOOD, Answer.BAD}:

@@ -135,7 +135,10 @@ def turn_of(fields: Hash) -> int:
 
 
 def check_entries(world: World, lost: set[str]) -> None:
-    """What is unfinished is in its one lane, unless it fell out; what is finished is in none."""
+    """What is unfinished is in its one lane, unless it fell out; what is finished is in none.
+
+    But for what has succeeded, which may be due to be asked for its cost.
+    """
     records = {**world.records(GENERATION), **world.records(DELIVERY)}
     unfinished = {i for i, fields in records.items() if fields["status"] in LANE_OF}
     assert set(world.values.get(UNFINISHED, ())) == unfinished
@@ -144,6 +147,8 @@ def check_entries(world: World, lost: set[str]) -> None:
         allowed = [[lane] if lane else []]
         if record_id in lost:
             allowed.append([])
+        if fields["status"] == Status.SUCCEEDED and not fields.get("cost"):
+            allowed.append([Lane.POLLS])
         assert world.lanes_of(record_id) in allowed, (record_id, fields)
         # Only what is finished is ever forgotten, and what is to be told once it was.
         last_told = fields.get("deliveries", "").split()[-1:]

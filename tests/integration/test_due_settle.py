@@ -250,3 +250,17 @@ async def test_what_is_being_submitted_keeps_its_lease_past_its_deadline(
 
     at = await due_times(store_redis, generation.id)
     assert at[Lane.SUBMISSIONS] > generation.deadline.timestamp() * 1000
+
+
+async def test_what_has_ended_may_be_due_after_its_deadline(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await accept(store, deadline=timedelta(milliseconds=1))
+    held = await bring_to(due, Status.IN_PROGRESS)
+    ended = Step(to=Status.SUCCEEDED, due=Due(Lane.POLLS, LONG), set={"output": {}})
+    held = await settled(due, held, ended)
+    at = (await due_times(store_redis, generation.id))[Lane.POLLS]
+    assert at > await now_ms(store_redis) + LONG.total_seconds() * 500
+    assert await store_redis.pttl(key(generation.id)) > 0
+    await settled(due, held, replace(ended, to=None, due=None))
+    assert await due_times(store_redis, generation.id) == {}

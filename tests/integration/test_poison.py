@@ -130,6 +130,18 @@ async def test_what_brings_its_workers_down_is_set_aside_and_told(
     assert told[1] == delivery
 
 
+async def test_what_has_ended_stays_as_it_is_and_is_not_asked_for_its_cost_again(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    generation = await accept(store)
+    held = await bring_to(due, Status.IN_PROGRESS)
+    await settled(due, held, Step(to=Status.SUCCEEDED, due=Due(Lane.POLLS), set={"output": {}}))
+    await die_until_set_aside(due, store_redis, Lane.POLLS, generation.id)
+    found = await store.find(generation.id)
+    assert (found.status, found.error, found.is_set_aside) == (Status.SUCCEEDED, None, False)
+    assert await due_times(store_redis, generation.id) == {}
+
+
 async def test_what_has_no_endpoint_is_set_aside_all_the_same(
     store: GenerationStore, due: DueIndex, store_redis: Redis
 ) -> None:

@@ -1,8 +1,6 @@
 """One poll, from the claim to the settle: a real store, and a RunComfy of raw sockets."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,46 +8,20 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from generations.due import Claim, due_key
 from generations.lifecycle import Status
 from generations.model import Generation
 from generations.settings import WorkerSettings
 from generations.steps import Lane
 from tests.conftest import RedisServer
-from tests.integration.claiming import LONG, accept, bring_to, hold
-from tests.integration.raw_server import Behaviour, RawServer, close, hang, serving
+from tests.integration.claiming import LONG, accept, bring_to, due_times, hold
+from tests.integration.played_runcomfy import PlayedRunComfy
+from tests.integration.raw_server import close, hang, serving
 from worker.clients import Clients
 from worker.polling import poll_once
 
 #: Clients load certificates, which takes its time: those of the module serve all its tests.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-class PlayedRunComfy:
-    """Answers by what a request's path ends with; without an answer, it behaves badly."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, tuple[str, Any]] = {}
-        self.otherwise: Behaviour = close
-        self.server: RawServer | None = None
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        assert self.server is not None
-        path = self.server.requests[-1].split(b" ")[1].decode()
-        what = path.rpartition("/")[2].partition("?")[0]
-        if what not in self.answers:
-            await self.otherwise(reader, writer)
-            return
-        status, said = self.answers[what]
-        body = json.dumps(said).encode()
-        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-
-    def will_answer(self, answers: Mapping[str, tuple[str, Any]]) -> None:
-        self.answers = dict(answers)
-
-    @property
-    def asked(self) -> list[str]:
-        assert self.server is not None
-        return [request.split(b" ")[1].decode() for request in self.server.requests]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -135,7 +107,7 @@ async def nothing_is_due(clients: Clients) -> bool:
     return await clients.due.claim({Lane.POLLS: 1}, lease=LONG) == []
 
 
-COMPLETED = {
+COMPLETED: dict[str, tuple[str, dict[str, Any]]] = {
     "status": ("200 OK", {"status": "completed"}),
     "result": ("200 OK", {"status": "succeeded", "output": {"video": "https://a/1.mp4"}}),
 }
@@ -199,4 +171,48 @@ async def test_a_cancel_without_an_answer_is_asked_for_again_but_not_at_once(
     runcomfy.will_answer(answers)
     found = await polled(clients, cancel=True)
     assert found.is_cancel_pending
+    assert await nothing_is_due(clients)
+
+
+async def test_a_cost_that_comes_late_is_asked_for_and_kept(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer(COMPLETED)
+    ended = await polled(clients, cancel=False)
+    assert ended.cost is None
+    assert await nothing_is_due(clients)
+    held, found = await due_again(clients, ended)
+    await poll_once(held, found, clients)
+    assert (await clients.store.find(ended.id)).cost is None
+
+    ok, result = COMPLETED["result"]
+    runcomfy.will_answer({"result": (ok, {**result, "cost": 2.85})})
+    held, found = await due_again(clients, ended)
+    await poll_once(held, found, clients)
+
+    known = await clients.store.find(ended.id)
+    assert known.cost == 2.85
+    assert (known.status, known.timeline, known.polls) == (ended.status, ended.timeline, 1)
+    assert await due_times(clients.redis, ended.id) == {}
+
+
+async def due_again(clients: Clients, generation: Generation) -> tuple[Claim, Generation]:
+    """The next look at a generation, made due now."""
+    times = await due_times(clients.redis, generation.id)
+    assert list(times) == [Lane.POLLS]
+    await clients.redis.zadd(due_key(Lane.POLLS), {generation.id: 0})
+    return await hold(clients.due, Lane.POLLS)
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "500 Internal"])
+async def test_a_cost_that_nobody_tells_is_asked_for_again(
+    status: str, runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    runcomfy.will_answer(COMPLETED)
+    ended = await polled(clients, cancel=False)
+    runcomfy.will_answer({"result": (status, {"error_code": 404001})})
+    held, found = await due_again(clients, ended)
+    await poll_once(held, found, clients)
+    assert (await clients.store.find(ended.id)).status is Status.SUCCEEDED
+    assert list(await due_times(clients.redis, ended.id)) == [Lane.POLLS]
     assert await nothing_is_due(clients)

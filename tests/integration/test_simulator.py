@@ -418,3 +418,15 @@ async def test_a_control_call_that_makes_no_sense_says_so(
 async def test_it_is_healthy(api: Api) -> None:
     assert (await api.get("/_sim/health")).json() == {"status": "ok"}
     assert (await api.get("/_sim/requests/nothing")).status_code == 404
+
+
+async def test_the_balance_is_what_is_left_on_the_account(api: Api) -> None:
+    before = (await api.get("/prod/v2/balance")).json()
+    assert before["currency"] == "USD"
+    request_id = await api.accepted(NANO_BANANA)
+    await api.move(request_id, "start")
+    await api.move(request_id, "finish", outcome="succeeded")
+    after = (await api.get("/prod/v2/balance")).json()
+    assert after["balance_usd"] < before["balance_usd"]
+    nobody = await api.get("/prod/v2/balance", headers={"Authorization": ""})
+    assert nobody.status_code == 401

@@ -1,6 +1,8 @@
 """A server that is away is said to be away, and is used again when it is back."""
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,8 +67,17 @@ def bring_back(tmp_path: Path, port: int) -> ValkeyServer:
     return server
 
 
+@contextmanager
+def nobody_at(port: int) -> Iterator[None]:
+    """Connections are refused, and no server of another test run comes to be there meanwhile."""
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind(("127.0.0.1", port))
+        yield
+
+
 async def test_every_way_to_the_store_says_that_it_is_away(
-    server: ValkeyServer, client: Redis, own_store: GenerationStore, own_due: DueIndex
+    server: ValkeyServer, client: Redis, own_store: GenerationStore, own_due: DueIndex, port: int
 ) -> None:
     generation = await accept(own_store)
     held, _ = await hold(own_due, Lane.SUBMISSIONS)
@@ -94,9 +105,10 @@ async def test_every_way_to_the_store_says_that_it_is_away(
         CatalogStore(client).read,
         CatalogCopy(CatalogStore(client)).look,
     ]
-    for way in ways:
-        with pytest.raises(StoreUnavailable, match=r"try again in a moment\.$"):
-            await way()
+    with nobody_at(port):
+        for way in ways:
+            with pytest.raises(StoreUnavailable, match=r"try again in a moment\.$"):
+                await way()
 
 
 async def test_what_was_accepted_outlives_a_kill(
@@ -104,7 +116,7 @@ async def test_what_was_accepted_outlives_a_kill(
 ) -> None:
     accepted = await accept(own_store)
     server.terminate()  # SIGKILL: nothing is written on the way out.
-    with pytest.raises(StoreUnavailable):
+    with nobody_at(port), pytest.raises(StoreUnavailable):
         await own_store.find(accepted.id)
     back = bring_back(tmp_path, port)
     assert await own_store.find(accepted.id) == accepted
@@ -120,7 +132,7 @@ async def test_a_claim_outlives_an_outage_and_a_step_is_written_after_it(
     generation = await accept(own_store)
     held, _ = await hold(own_due, Lane.SUBMISSIONS)
     server.stop()
-    with pytest.raises(StoreUnavailable):
+    with nobody_at(port), pytest.raises(StoreUnavailable):
         await own_due.settle(held, INTENDED)
     back = bring_back(tmp_path, port)
 

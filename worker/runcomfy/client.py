@@ -118,6 +118,15 @@ class RunComfyClient:
         """
         return await self._bounded(self._look(request_id))
 
+    async def find_cost(self, request_id: str) -> float | None:
+        """What a generation that succeeded cost, in US dollars; None while RunComfy does not say.
+
+        Raises:
+            RunComfyUnavailable: no usable answer; ask again later.
+        """
+        seen = await self._bounded(self._result(request_id))
+        return seen.cost if isinstance(seen, Observation) else None
+
     async def cancel(self, request_id: str) -> str:
         """Ask RunComfy to cancel; its word for what came of it.
 
@@ -165,6 +174,10 @@ class RunComfyClient:
         if isinstance(seen, NotThere) or seen.status not in {Status.SUCCEEDED, Status.FAILED}:
             return seen
         await self.wait_for_call()
+        return await self._result(request_id)
+
+    async def _result(self, request_id: str) -> Observation | NotThere:
+        # Official clients ask for it so, and read it again since it may come late.
         answer = await self._call("GET", request_id, "result?include_cost=true")
         return protocol.read_result(answer)
 

@@ -15,8 +15,9 @@ from generations.addresses import (
     check_webhook,
     host_of,
     literal_address,
+    server_of,
 )
-from generations.errors import AddressNotAllowed, InvalidWebhook
+from generations.errors import AddressNotAllowed, HttpsRequired, InvalidWebhook
 
 NOTHING = Allowed()
 
@@ -294,3 +295,29 @@ def test_the_host_is_written_one_way(url: str, host: str) -> None:
 @pytest.mark.parametrize("host", ["example.com", "", "1.2.3.4.5", "0x7g", "256.0.0.1", "[::1]"])
 def test_a_name_spells_no_address(host: str) -> None:
     assert literal_address(host) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.com/", "HTTP://example.com", "http://hooks.internal/", "http://10.1.0.1"],
+)
+def test_https_alone_may_be_asked_for_of_allowed_endpoints_too(url: str) -> None:
+    allowed = Allowed.parse(["hooks.internal", "10.1.0.0/16"], https_only=True)
+    with pytest.raises(HttpsRequired):
+        check_webhook(url, allowed)
+    check_webhook("https" + url[4:], allowed)
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("https://example.com/hooks/secret?token=secret#x", "https://example.com:443"),
+        ("http://example.com", "http://example.com:80"),
+        ("HTTPS://EXAMPLE.com.:443/", "https://example.com:443"),
+        ("http://example.com:8080/", "http://example.com:8080"),
+        ("http://[2606:4700::1]/", "http://[2606:4700::1]:80"),
+        ("http://[2606:4700::1]:81/", "http://[2606:4700::1]:81"),
+    ],
+)
+def test_a_server_is_scheme_host_and_port(url: str, server: str) -> None:
+    assert server_of(url) == server

@@ -8,17 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generations.pacing import (
-    LONGEST_ASKED_BY_ENDPOINT,
     LONGEST_ASKED_BY_RUNCOMFY,
     AttemptAgain,
     GiveUp,
     decide_backoff,
     decide_next_attempt,
     decide_next_poll,
+    horizon,
+    last_call,
 )
 
 SECOND = timedelta(seconds=1)
 SCHEDULE = (5 * SECOND, 300 * SECOND, 1800 * SECOND)
+#: Of a delivery that was just created.
+AGE = timedelta()
 #: A draw in the middle adds no jitter.
 MIDDLE = 0.5
 
@@ -59,8 +62,8 @@ def test_runcomfy_is_left_alone_for_as_long_as_it_asks() -> None:
 def test_nobody_can_ask_to_be_left_alone_for_years() -> None:
     years = timedelta(days=4000)
     assert decide_backoff(failures=1, retry_after=years, draw=1) == LONGEST_ASKED_BY_RUNCOMFY
-    again = decide_next_attempt(attempts=1, schedule=SCHEDULE, retry_after=years, draw=1)
-    assert again == AttemptAgain(LONGEST_ASKED_BY_ENDPOINT)
+    again = decide_next_attempt(attempts=1, age=AGE, schedule=SCHEDULE, retry_after=years, draw=1)
+    assert again == AttemptAgain(horizon(SCHEDULE))
 
 
 @given(
@@ -75,27 +78,81 @@ def test_a_backoff_is_bounded(failures: int, retry_after: timedelta | None, draw
 
 def test_a_schedule_allows_one_attempt_more_than_it_has_waits() -> None:
     decisions = [
-        decide_next_attempt(attempts=n, schedule=SCHEDULE, retry_after=None, draw=MIDDLE)
+        decide_next_attempt(attempts=n, age=AGE, schedule=SCHEDULE, retry_after=None, draw=MIDDLE)
         for n in range(1, 6)
     ]
     assert decisions == [*map(AttemptAgain, SCHEDULE), GiveUp(), GiveUp()]
 
 
 def test_without_a_schedule_the_first_attempt_is_the_last() -> None:
-    assert decide_next_attempt(attempts=1, schedule=(), retry_after=None, draw=0) == GiveUp()
+    assert (
+        decide_next_attempt(attempts=1, age=AGE, schedule=(), retry_after=None, draw=0) == GiveUp()
+    )
 
 
 def test_an_endpoint_may_ask_for_more_time_but_not_for_less() -> None:
     longer = decide_next_attempt(
-        attempts=1, schedule=SCHEDULE, retry_after=60 * SECOND, draw=MIDDLE
+        attempts=1, age=AGE, schedule=SCHEDULE, retry_after=60 * SECOND, draw=MIDDLE
     )
-    shorter = decide_next_attempt(attempts=2, schedule=SCHEDULE, retry_after=SECOND, draw=MIDDLE)
+    shorter = decide_next_attempt(
+        attempts=2, age=AGE, schedule=SCHEDULE, retry_after=SECOND, draw=MIDDLE
+    )
     assert longer == AttemptAgain(60 * SECOND)
     assert shorter == AttemptAgain(300 * SECOND)
 
 
 def test_an_endpoint_that_asks_for_time_gets_no_more_attempts_for_it() -> None:
     assert (
-        decide_next_attempt(attempts=4, schedule=SCHEDULE, retry_after=SECOND, draw=MIDDLE)
+        decide_next_attempt(attempts=4, age=AGE, schedule=SCHEDULE, retry_after=SECOND, draw=MIDDLE)
         == GiveUp()
     )
+
+
+DEFAULT = tuple(
+    timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+)
+
+
+@pytest.mark.parametrize(
+    ("age", "asked", "waited"),
+    [
+        (0, 1, 5),  # Never less than the schedule's own wait.
+        (0, 60, 60),
+        (0, 75 * 3600, 75 * 3600),
+        (0, 80 * 3600, 272105),  # Never past the horizon: 75 h, 35 min and 5 s.
+        (75 * 3600, 7200, 2105),
+        (76 * 3600, 7200, 5),
+    ],
+)
+def test_what_an_endpoint_asks_for_is_honoured_within_the_horizon(
+    age: int, asked: int, waited: int
+) -> None:
+    again = decide_next_attempt(
+        attempts=1, age=age * SECOND, schedule=DEFAULT, retry_after=asked * SECOND, draw=MIDDLE
+    )
+    assert again == AttemptAgain(waited * SECOND)
+
+
+def test_a_short_schedule_leaves_an_endpoint_an_hour() -> None:
+    assert horizon((SECOND,)) == 3600 * SECOND
+
+
+@given(draw=draws)
+def test_a_delivery_past_its_last_call_is_not_tried_again(draw: float) -> None:
+    end = last_call(DEFAULT)
+    decided = decide_next_attempt(
+        attempts=1, age=end, schedule=DEFAULT, retry_after=None, draw=draw
+    )
+    assert decided == GiveUp()
+
+
+@given(st.lists(draws, min_size=len(DEFAULT), max_size=len(DEFAULT)))
+def test_the_schedule_runs_to_its_end_however_its_draws_fall(drawn: list[float]) -> None:
+    age = timedelta()
+    for n, draw in enumerate(drawn, start=1):
+        again = decide_next_attempt(
+            attempts=n, age=age, schedule=DEFAULT, retry_after=None, draw=draw
+        )
+        assert isinstance(again, AttemptAgain)
+        assert 0.8 * DEFAULT[n - 1] <= again.delay <= 1.2 * DEFAULT[n - 1]
+        age += again.delay + 20 * SECOND

@@ -191,6 +191,9 @@ attempts = st.builds(
     duration_ms=st.integers(min_value=0, max_value=60_000),
     status_code=st.none() | st.integers(min_value=100, max_value=599),
     error=st.none() | texts,
+    address=st.none() | st.ip_addresses().map(str),
+    response_headers=st.dictionaries(texts, texts, max_size=3),
+    response_body=texts,
 )
 
 
@@ -198,6 +201,12 @@ attempts = st.builds(
 def test_every_attempt_of_a_delivery_survives(made: list[Attempt]) -> None:
     fields = {**A_DELIVERY, "attempts": "".join(map(write_attempt, made))}
     assert read_delivery("dlv_1", fields).attempts == tuple(made)
+
+
+def test_an_attempt_from_before_answers_were_kept_is_read() -> None:
+    line = '{"number":1,"at":1795262400000,"duration_ms":3,"status_code":500,"error":null}\n'
+    (found,) = read_delivery("dlv_1", {**A_DELIVERY, "attempts": line}).attempts
+    assert (found.address, found.response_headers, found.response_body) == (None, {}, "")
 
 
 def test_an_attempt_keeps_its_instant_to_the_millisecond() -> None:

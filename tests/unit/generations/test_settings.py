@@ -19,14 +19,14 @@ from generations.settings import (
     load_settings,
 )
 from ops.inspector.settings import InspectorSettings
-from ops.local.settings import LocalSettings
+from ops.local.settings import CallerSettings, LocalSettings
 from ops.simulator.settings import SimulatorSettings
 
 ENV_EXAMPLE = Path(__file__).parents[3] / ".env.example"
 ENTRY = re.compile(r"#?([A-Z][A-Z0-9_]*)=(.*)")
 PROGRAMS = (StoreSettings, GatewaySettings, WorkerSettings)
 #: Settings of parts for trying out, which .env.example may list and need not.
-PARTS = (LocalSettings, InspectorSettings, SimulatorSettings)
+PARTS = (CallerSettings, LocalSettings, InspectorSettings, SimulatorSettings)
 #: Read by Flower and docker compose, and not by us.
 OTHERS = {"FLOWER_BASIC_AUTH", "FLOWER_PORT", "REDIS_PASSWORD"}
 

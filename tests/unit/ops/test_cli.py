@@ -19,7 +19,16 @@ def test_the_command_loads_nothing_heavy_before_it_knows_what_to_do() -> None:
 
 def test_help_names_every_command() -> None:
     text = CliRunner().invoke(app, ["--help"]).output
-    for command in ("up", "demo", "gateway", "worker", "simulator", "inspector", "doctor"):
+    for command in (
+        "up",
+        "demo",
+        "gateway",
+        "worker",
+        "simulator",
+        "inspector",
+        "doctor",
+        "submit",
+    ):
         assert command in text
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ops.demo.client import Output
-from ops.demo.story import Step, Story
 from ops.demo.verdict import Facts, has_all_tasks, judge, output_url, timings
 from ops.local.example import INPUT, MODEL_ID
+from ops.story import Step, Story
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -1,7 +1,12 @@
 """The doctor's own judgements; those of a server are in ``generations/durability.py``."""
 
+from typing import Any
+
+import pytest
+
 from generations.durability import Level
-from ops.doctor import judge_latency
+from ops.doctor.runcomfy import judge_answer, judge_balance
+from ops.doctor.servers import judge_clock, judge_latency
 
 
 def test_a_distant_server_is_a_warning() -> None:
@@ -11,3 +16,48 @@ def test_a_distant_server_is_a_warning() -> None:
 
 def test_a_near_server_is_well() -> None:
     assert judge_latency(0.4).level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("skew", "level", "said"),
+    [
+        (0.4, Level.OK, "0.4 s ahead of"),
+        (-1.9, Level.OK, "1.9 s behind"),
+        (-10.0, Level.WARNING, "10.0 s behind"),
+        (200.0, Level.PROBLEM, "200.0 s ahead of"),
+    ],
+)
+def test_clocks_that_differ_are_told(skew: float, level: Level, said: str) -> None:
+    finding = judge_clock(skew)
+    assert finding.level is level
+    assert said in finding.says
+    assert bool(finding.advice) == (level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("status_code", "body", "levels"),
+    [
+        (200, {"models": []}, {"runcomfy": Level.OK, "token": Level.OK}),
+        (401, {}, {"runcomfy": Level.OK, "token": Level.PROBLEM}),
+        (400, {"error_code": 400004}, {"runcomfy": Level.OK, "token": Level.PROBLEM}),
+        (200, {"error_code": 400004}, {"runcomfy": Level.OK, "token": Level.PROBLEM}),
+        (429, {}, {"runcomfy": Level.WARNING}),
+        (503, {}, {"runcomfy": Level.WARNING}),
+        (404, {}, {"runcomfy": Level.PROBLEM}),
+    ],
+)
+def test_runcomfys_answer_tells_whether_it_takes_the_token(
+    status_code: int, body: dict[str, Any], levels: dict[str, Level]
+) -> None:
+    found = judge_answer("model-api.runcomfy.net", status_code, body)
+    assert {finding.check: finding.level for finding in found} == levels
+
+
+@pytest.mark.parametrize(
+    ("balance", "level"),
+    [(120.5, Level.OK), (1.25, Level.WARNING), (0, Level.PROBLEM), (None, Level.WARNING)],
+)
+def test_an_empty_account_is_a_problem(balance: float | None, level: Level) -> None:
+    finding = judge_balance(balance, "HTTP 200")
+    assert finding.level is level
+    assert bool(finding.advice) == (level is not Level.OK)

@@ -1,4 +1,4 @@
-"""How long the other side asked to be left alone."""
+"""How long the other side asked to be left alone, and what is kept of its answer."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import NOW, an_answer, http_date
-from worker.answers import retry_after
+from worker.answers import Answer, noted_body, noted_headers, retry_after
 
 LATER = NOW + timedelta(minutes=2)
 
@@ -66,3 +66,28 @@ def test_without_the_header_nothing_is_asked_for() -> None:
 def test_no_text_breaks_the_reading(text: str) -> None:
     asked = retry_after(an_answer(429, retry_after=text, date=http_date(NOW)))
     assert asked is None or asked >= timedelta()
+
+
+def test_of_the_headers_a_bounded_part_is_kept() -> None:
+    answer = Answer(200, {f"x-{n}": "a" * 1000 for n in range(100)}, b"")
+    assert noted_headers(answer) == {f"x-{n}": "a" * 256 for n in range(32)}
+
+
+def test_a_cookie_is_kept_by_name_alone() -> None:
+    noted = noted_headers(an_answer(set_cookie="session=secret", server="x"))
+    assert noted == {"set-cookie": "(left out)", "server": "x"}
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", ""),
+        ("Bär 🐻".encode(), "Bär 🐻"),
+        (b"\xff\x00", "\ufffd\x00"),
+        (b"a" * 5000, "a" * 4096),
+        ("a" * 4095 + "ä", "a" * 4095 + "\ufffd"),
+    ],
+)
+def test_the_beginning_of_the_body_is_kept_as_text(body: bytes | str, text: str) -> None:
+    sent = body if isinstance(body, bytes) else body.encode()
+    assert noted_body(an_answer(body=sent)) == text

@@ -50,6 +50,8 @@ def test_nothing_that_is_ever_asked_to_wait_waits_too_long(seconds: float) -> No
         wait = decide_backoff(failures=failures, retry_after=wish, draw=1)
         assert wait <= min(longest[Lane.SUBMISSIONS], longest[Lane.POLLS])
     for attempts, asked in product((1, 2), (None, wish)):
-        again = decide_next_attempt(attempts=attempts, schedule=schedule, retry_after=asked, draw=1)
+        again = decide_next_attempt(
+            attempts=attempts, age=timedelta(), schedule=schedule, retry_after=asked, draw=1
+        )
         assert isinstance(again, AttemptAgain)
         assert again.delay <= longest[Lane.DELIVERIES]

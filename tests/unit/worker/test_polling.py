@@ -12,6 +12,7 @@ from generations.steps import Due, Lane, NewDelivery, Step
 from tests.builders import ENDPOINT, NOW, a_generation
 from worker.polling import (
     BELIEVED_AFTER,
+    LATE_COST,
     MISSES,
     decide_cancel,
     decide_poll,
@@ -86,6 +87,11 @@ def test_a_success_ends_it_with_output_and_cost(status: Status) -> None:
     assert step.set["queue_position"] is None
     assert step.add == {"polls": 1}
     assert step.tell == NewDelivery(ENDPOINT, Status.SUCCEEDED, "studio")
+
+
+def test_a_success_without_its_cost_is_asked_for_it_later() -> None:
+    step = polled(Status.IN_PROGRESS, Observation(Status.SUCCEEDED, output=OUTPUT))
+    assert (step.to, step.due) == (Status.SUCCEEDED, LATE_COST)
 
 
 @pytest.mark.parametrize("status", AT_RUNCOMFY)
