@@ -7,8 +7,8 @@ from typing import Final
 
 from generations.errors import RunComfyThrottled, RunComfyUnavailable, StoreUnavailable
 from generations.logs import logger
-from generations.pacing import decide_backoff
 from worker.clients import Clients
+from worker.pauses import pause_for
 from worker.runcomfy.listing import Record
 
 log = logger(__name__)
@@ -39,9 +39,8 @@ async def refresh_in_turn(clients: Clients) -> None:
         await clients.catalog.look()
     except RunComfyThrottled as exc:
         log.warning("catalog.throttled")
-        pause = decide_backoff(failures=1, retry_after=exc.retry_after, draw=clients.draw())
         with suppress(StoreUnavailable):
-            await clients.extra_calls.pause(pause)
+            await clients.extra_calls.pause(pause_for(exc, draw=clients.draw()))
     except (StoreUnavailable, RunComfyUnavailable, TimeoutError) as exc:
         log.warning("catalog.not_refreshed", reason=type(exc).__name__)
 

@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -12,7 +11,6 @@ from structlog.contextvars import bound_contextvars
 
 from generations.due import Claim, Unsettled
 from generations.errors import DarkroomError, StoreUnavailable
-from generations.lifecycle import is_finished
 from generations.logs import logger
 from generations.model import Delivery, Generation
 from generations.steps import Due, Step
@@ -34,9 +32,6 @@ GIVEN_BACK: Final = "given back"
 #: The other side takes its time; it is settled when it answers.
 UNDER_WAY: Final = "still under way"
 
-#: How far apart polls are at most, however few calls there are.
-LONGEST_STRETCHED: Final = timedelta(minutes=30)
-
 _R = TypeVar("_R", Generation, Delivery)
 Once = Callable[[Claim, _R, Clients], Awaitable[str]]
 
@@ -54,22 +49,6 @@ async def settle(claim: Claim, step: Step, clients: Clients) -> str:
         return "waiting"
     log.info("record.moved", status=step.to)
     return str(step.to)
-
-
-async def wait_for_call(claim: Claim, clients: Clients) -> None:
-    """Wait until it is this claim's turn to call RunComfy; raises Stopping where it never is."""
-    if claim.call_in:
-        await clients.calls.make(asyncio.sleep(claim.call_in.total_seconds()))
-
-
-def stretched(step: Step, clients: Clients) -> Step:
-    """The same step with its next poll later, where there are fewer calls than polls want."""
-    # A look for the cost of what has ended is no poll of many.
-    if step.due is None or (step.to is not None and is_finished(step.to)):
-        return step
-    clients.due.gaps.note(step.due.delay)
-    delay = min(step.due.delay * clients.due.stretch, max(LONGEST_STRETCHED, step.due.delay))
-    return replace(step, due=replace(step.due, delay=delay))
 
 
 async def work_through(

@@ -12,9 +12,10 @@ from generations.logs import logger
 from generations.model import ErrorCode, Generation
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
-from worker.claims import THROTTLED, UNANSWERED, UNASKED, settle, stretched, wait_for_call
+from worker.claims import THROTTLED, UNANSWERED, UNASKED, settle
 from worker.clients import Clients
 from worker.costs import FIRST_LOOK, look_for_cost_once
+from worker.pauses import look_after_pause, stretched, wait_for_call
 from worker.runcomfy.protocol import NotThere, Observation
 
 log = logger(__name__)
@@ -115,12 +116,6 @@ def look_later(generation: Generation, error: RunComfyUnavailable, *, draw: floa
         add={"failures": 1},
         cancel_known=generation.is_cancel_pending,
     )
-
-
-def look_after_pause(generation: Generation, error: RunComfyThrottled, *, draw: float) -> Step:
-    """RunComfy asked for fewer requests: everybody waits, and nothing is counted."""
-    pause = decide_backoff(failures=1, retry_after=error.retry_after, draw=draw)
-    return Step(due=Due(Lane.POLLS, pause), pause=pause, cancel_known=generation.is_cancel_pending)
 
 
 def _observed(generation: Generation, seen: Observation, *, draw: float) -> Step:

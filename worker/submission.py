@@ -24,11 +24,10 @@ from worker.claims import (
     UNANSWERED,
     UNASKED,
     settle,
-    stretched,
-    wait_for_call,
 )
 from worker.clients import Clients
 from worker.leases import MARGIN, Leases
+from worker.pauses import pause_for, stretched, wait_for_call
 from worker.preflight import preflight_once
 
 log = logger(__name__)
@@ -181,8 +180,7 @@ def not_sent(generation: Generation, error: RunComfyUnavailable, *, draw: float)
 
 def throttled(error: RunComfyThrottled, *, draw: float) -> Step:
     """RunComfy accepted nothing and asked for fewer requests: back in line, uncounted."""
-    pause = decide_backoff(failures=1, retry_after=error.retry_after, draw=draw)
-    return replace(NOT_BEGUN, pause=pause)
+    return replace(NOT_BEGUN, pause=pause_for(error, draw=draw))
 
 
 def rejected(generation: Generation, error: RunComfyRejected) -> Step:

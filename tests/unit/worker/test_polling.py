@@ -10,13 +10,13 @@ from generations.lifecycle import Status
 from generations.model import ErrorCode, GenerationError
 from generations.steps import Due, Lane, NewDelivery, Step
 from tests.builders import ENDPOINT, NOW, a_generation
+from worker.pauses import look_after_pause
 from worker.polling import (
     BELIEVED_AFTER,
     LATE_COST,
     MISSES,
     decide_cancel,
     decide_poll,
-    look_after_pause,
     look_later,
 )
 from worker.runcomfy.protocol import NotThere, Observation
