@@ -42,6 +42,7 @@ bench: setup ## Every figure of the README
 	$(BIN)/python -m bench.rolling_restart
 	$(BIN)/python -m bench.accept
 	$(BIN)/python -m bench.waiting
+	$(BIN)/python -m bench.pacing
 
 chaos: setup ## Everything under faults, its processes killed all the while
 	@$(BIN)/python -m bench.chaos

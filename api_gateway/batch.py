@@ -86,7 +86,7 @@ class Batch:
     async def _accept(self, asks: Mapping[int, Ask]) -> dict[int, BatchResult]:
         settled = await accept_all(list(asks.values()), self.parts, response=self.response)
         accepted = [one for one in settled if isinstance(one, Generation)]
-        bodies = iter(await bodies_of(accepted, self.parts.store))
+        bodies = iter(await bodies_of(accepted, self.parts))
         return {
             place: _refused(describe(one), place)
             if isinstance(one, Refusal)

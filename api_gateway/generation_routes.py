@@ -73,7 +73,7 @@ async def create_generation(
     tell_replay(response, new, accepted)
     response.headers["Location"] = f"{own_url(request)}/v1/generations/{accepted.id}"
     generation = await wait_for_end(accepted, parts, request.receive, seconds=seconds)
-    return await body_of_accepted(generation, parts.store)
+    return await body_of_accepted(generation, parts)
 
 
 @router.get(
@@ -95,7 +95,7 @@ async def list_generations(
         asked.as_filter(metadata), origin=origin, limit=asked.limit, after=asked.after
     )
     return GenerationList(
-        generations=await bodies_of(page.generations, parts.store),
+        generations=await bodies_of(page.generations, parts),
         next_cursor=page.next.as_cursor() if page.next else None,
     )
 
@@ -118,7 +118,7 @@ async def get_generation(
         request.receive,
         seconds=wait,
     )
-    return await body_of(moved, parts.store)
+    return await body_of(moved, parts)
 
 
 @router.post(
@@ -133,7 +133,7 @@ async def cancel_generation(generation: Named, parts: Wired, response: Response)
     cancelled = await cancel_once(generation, parts)
     if cancelled.is_open:
         response.status_code = 202
-    body = await body_of(cancelled.generation, parts.store)
+    body = await body_of(cancelled.generation, parts)
     asked_at = cancelled.generation.cancel_requested_at
     answer = CancelBody(requested_at=asked_at, outcome=cancelled.outcome)
     return body.model_copy(update={"cancel": answer})

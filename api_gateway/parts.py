@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from api_gateway.uses import Uses
 from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis
+from generations.durations_store import Durations, DurationStore
 from generations.listing import Listing
 from generations.moves import Moves
 from generations.origins import OriginStore
@@ -29,17 +30,20 @@ class Parts:
     listing: Listing
     moves: Moves
     catalog: CatalogCopy
+    durations: Durations
 
     @classmethod
     def over(cls, redis: Redis, settings: GatewaySettings) -> Self:
         """All of it over one connection pool, which its owner closes."""
+        catalog = CatalogCopy(CatalogStore(redis))
         return cls(
             settings=settings,
             store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
             origins=OriginStore(redis),
             listing=Listing(redis),
             moves=Moves(redis),
-            catalog=CatalogCopy(CatalogStore(redis)),
+            catalog=catalog,
+            durations=Durations(DurationStore(redis), catalog),
         )
 
 

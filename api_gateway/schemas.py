@@ -164,6 +164,11 @@ class GenerationBody(Answer):
     created_at: Instant = Field(description="When it was accepted.")
     deadline: Instant = Field(description="When it fails if it has not finished by then.")
     finished_at: Instant | None = Field(description="When it ended.")
+    estimated_finish_at: Instant | None = Field(
+        description="When it will have ended, about, as generations like it did lately: half of "
+        "those that took as long already had ended by then. null: too few have ended to say, "
+        "RunComfy does not have it yet, or it has finished."
+    )
     timeline: list[MomentBody] = Field(description="Every move, the oldest first.")
     priority: int = Field(description="Among its origin's that wait to be submitted.")
     polls: int = Field(description="How often RunComfy was asked for it and answered.")
@@ -191,7 +196,12 @@ class GenerationBody(Answer):
 
     @classmethod
     def of(
-        cls, generation: Generation, *, deliveries: Sequence[Delivery], queue_position: int | None
+        cls,
+        generation: Generation,
+        *,
+        deliveries: Sequence[Delivery],
+        queue_position: int | None,
+        ends_at: datetime | None,
     ) -> Self:
         """The whole record, from its parts."""
         asked_at = generation.cancel_requested_at
@@ -205,6 +215,7 @@ class GenerationBody(Answer):
                     for number, moment in enumerate(generation.timeline, 1)
                 ],
                 "queue_position": queue_position,
+                "estimated_finish_at": ends_at,
                 "cancel": cancel if asked_at else None,
                 "deliveries": deliveries,
             }

@@ -13,6 +13,7 @@ import jsonschema_rs
 from generations.dialect import plain_schema
 from generations.errors import Fault
 from generations.faults import faults_of
+from generations.kinds import Drivers, drivers_of
 from generations.model import Json
 
 #: In an input of more values than this, only one fault is told: naming each would take long.
@@ -38,6 +39,11 @@ class Model:
         """The schema of its input, in RunComfy's dialect; empty where there is none."""
         found = self.record.get("input_schema")
         return found if isinstance(found, Mapping) else {}
+
+    @cached_property
+    def drivers(self) -> Drivers:
+        """The fields of its input that drive how long it takes."""
+        return drivers_of(self.schema)
 
     def faults(self, given: Json) -> list[Fault]:
         """What its schema has against an input; nothing where it has none."""

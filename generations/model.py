@@ -147,6 +147,10 @@ class Generation:
     #: Answers in a row that said RunComfy does not know it, and the instant of the first.
     misses: int = 0
     missing_since: datetime | None = None
+    #: The instant of the last look that saw it at RunComfy, not ended.
+    looked_at: datetime | None = None
+    #: When RunComfy began with it, as far as the looks at it tell.
+    running_since: datetime | None = None
     output: Any = None
     error: GenerationError | None = None
     #: The ends from which an operator reopened it, the oldest first.

@@ -8,9 +8,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-FIRST_POLL_GAP: Final = timedelta(seconds=1)
-LONGEST_POLL_GAP: Final = timedelta(seconds=10)
+from generations.durations import UNKNOWN, Pace, Progress
+
+#: Seconds, of the mild backoff.
+FIRST_GAP: Final = 1.0
+LONGEST_MILD_GAP: Final = 10.0
 POLL_GROWTH: Final = 1.25
+#: How soon it is to be seen whether RunComfy has begun; and where somebody is told.
+LONGEST_UNSEEN: Final = 60.0
+LONGEST_GAP_TO_TELL: Final = 5.0
+#: In RunComfy's line, the next look is after this part of the time until its turn.
+PART_OF_TURN: Final = 0.6
+LONGEST_TURN_GAP: Final = 30.0
+#: By how much a learned gap varies either way: they spread by themselves, as what they wait for.
+LOOK_JITTER: Final = 0.1
+JUST_SUBMITTED: Final = Progress()
 
 FIRST_BACKOFF: Final = timedelta(seconds=1)
 #: Of one generation. While RunComfy answers nobody, the breaker slows all of them.
@@ -27,10 +39,42 @@ HELD_UP: Final = timedelta(hours=1)
 JITTER: Final = 0.2
 
 
-def decide_next_poll(*, polls: int, draw: float) -> timedelta:
-    """How long to wait before the next poll of a generation polled so often."""
-    gap = FIRST_POLL_GAP * POLL_GROWTH ** min(polls, 100)
-    return _jittered(min(gap, LONGEST_POLL_GAP), draw)
+def decide_next_poll(
+    *,
+    polls: int,
+    draw: float,
+    pace: Pace = UNKNOWN,
+    progress: Progress = JUST_SUBMITTED,
+    stretch: float = 1.0,
+) -> timedelta:
+    """How long to wait before the next poll of a generation polled so often.
+
+    While little is known of generations like it, a mild backoff, which gives way to what is
+    learned as ends come in. ``stretch`` (1 or more) is by how much all gaps grow while polls are
+    at the upstream limit.
+    """
+    mild = min(FIRST_GAP * POLL_GROWTH ** min(polls, 100), LONGEST_MILD_GAP)
+    gap = mild * (1 - JITTER + 2 * JITTER * draw)
+    learned = _learned_gap(pace, progress, looks=1 - LOOK_JITTER + 2 * LOOK_JITTER * draw)
+    if learned is not None:
+        trust = 1.0 if progress.turn is not None else pace.trust
+        gap = gap ** (1 - trust) * learned**trust
+    if progress.running is None and progress.is_start_told:
+        gap = min(gap, LONGEST_GAP_TO_TELL)
+    return timedelta(seconds=gap * stretch)
+
+
+def _learned_gap(pace: Pace, progress: Progress, *, looks: float) -> float | None:
+    """Seconds; None where nothing was learned about what it does now."""
+    if progress.running is not None:
+        return pace.running.gap(progress.running, looks=looks) if pace.running else None
+    if progress.turn is not None:
+        return min(max(progress.turn * PART_OF_TURN * looks, FIRST_GAP), LONGEST_TURN_GAP)
+    if pace.queued is not None:
+        return min(pace.queued.gap(progress.elapsed, looks=looks), LONGEST_UNSEEN)
+    if progress.is_seen or pace.running is None:
+        return None  # It waits, which those like it do not.
+    return min(pace.running.gap(progress.elapsed, looks=looks), LONGEST_UNSEEN)
 
 
 def decide_backoff(*, failures: int, retry_after: timedelta | None, draw: float) -> timedelta:

@@ -69,6 +69,8 @@ WRITERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "error": _dump_error,
     "input": dump_json,
     "missing_since": lambda at: str(to_ms(at)),
+    "looked_at": lambda at: str(to_ms(at)),
+    "running_since": lambda at: str(to_ms(at)),
     "past_ends": lambda ends: dump_json([asdict(end) for end in ends]),
 }
 
@@ -135,6 +137,8 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         failures=int(fields.get("failures") or 0),
         misses=int(fields.get("misses") or 0),
         missing_since=_read(fields, "missing_since", from_ms),
+        looked_at=_read(fields, "looked_at", from_ms),
+        running_since=_read(fields, "running_since", from_ms),
         output=_read(fields, "output", json.loads),
         error=_read(fields, "error", read_error),
         past_ends=_read(fields, "past_ends", _read_past_ends) or (),

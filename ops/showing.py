@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api_gateway.parts import Parts
-from api_gateway.reading import queue_positions_of
+from api_gateway.reading import estimated_ends_of, queue_positions_of
 from api_gateway.schemas import GenerationBody
 from generations.lifecycle import Status
 from generations.model import Delivery, Generation
@@ -39,11 +39,15 @@ class Shown:
     generation: Generation
     deliveries: list[Delivery]
     queue_position: int | None
+    ends_at: datetime | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The native record, with the origin's name in front: here nobody's is hidden."""
         body = GenerationBody.of(
-            self.generation, deliveries=self.deliveries, queue_position=self.queue_position
+            self.generation,
+            deliveries=self.deliveries,
+            queue_position=self.queue_position,
+            ends_at=self.ends_at,
         )
         return {
             "origin": self.generation.origin,
@@ -76,7 +80,8 @@ async def find_newest(
 async def _shown(parts: Parts, generations: Sequence[Generation]) -> list[Shown]:
     deliveries = await parts.store.find_all_deliveries(generations)
     positions = await queue_positions_of(generations, parts.store)
-    return [Shown(*row) for row in zip(generations, deliveries, positions, strict=True)]
+    ends = await estimated_ends_of(generations, parts)
+    return [Shown(*row) for row in zip(generations, deliveries, positions, ends, strict=True)]
 
 
 def print_table(shown: list[Shown]) -> None:

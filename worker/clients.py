@@ -7,6 +7,7 @@ from random import random
 from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis, connect
 from generations.due import DueIndex
+from generations.durations_store import Durations, DurationStore
 from generations.endpoint_health import EndpointHealth
 from generations.origins import OriginStore
 from generations.settings import WorkerSettings
@@ -31,6 +32,7 @@ class Clients:
     origins: OriginStore
     catalogs: CatalogStore
     catalog: CatalogCopy
+    durations: Durations
     runcomfy: RunComfyClient
     sender: CallbackSender
     images: ImageFetcher
@@ -48,6 +50,7 @@ class Clients:
         redis = connect(settings.redis_url.get_secret_value())
         extra_calls = ExtraCalls(redis, settings.upstream)
         catalogs = CatalogStore(redis)
+        catalog = CatalogCopy(catalogs)
         leases = Leases.derive(settings)
         return cls(
             settings=settings,
@@ -56,7 +59,8 @@ class Clients:
             store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
             origins=OriginStore(redis),
             catalogs=catalogs,
-            catalog=CatalogCopy(catalogs),
+            catalog=catalog,
+            durations=Durations(DurationStore(redis), catalog),
             runcomfy=RunComfyClient(
                 base=settings.api_base,
                 token=settings.runcomfy_api_token.get_secret_value(),

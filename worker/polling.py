@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from generations.due import Claim
+from generations.durations import UNKNOWN, Pace, Ran
 from generations.errors import RunComfyThrottled, RunComfyUnavailable
 from generations.lifecycle import Status
 from generations.logs import logger
@@ -15,6 +16,7 @@ from generations.steps import Due, Lane, Step, fail, finish, telling
 from worker.claims import THROTTLED, UNANSWERED, UNASKED, settle
 from worker.clients import Clients
 from worker.costs import FIRST_LOOK, look_for_cost_once
+from worker.looks import began_at, end_seen, look_at
 from worker.pauses import look_after_pause, stretched, wait_for_call
 from worker.runcomfy.protocol import NotThere, Observation
 
@@ -43,7 +45,7 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         return UNASKED
     try:
         await wait_for_call(claim, clients)
-        step = await clients.calls.make(_look_in_time(generation, clients, now=claim.taken_at))
+        step, end = await clients.calls.make(_look_in_time(generation, clients, now=claim.taken_at))
     except RunComfyThrottled as exc:
         log.warning("poll.throttled")
         await settle(claim, look_after_pause(generation, exc, draw=clients.draw()), clients)
@@ -52,10 +54,15 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         log.warning("poll.unanswered", reason=exc.code)
         await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)
         return UNANSWERED
-    return await settle(claim, step, clients)
+    word = await settle(claim, step, clients)
+    if end is not None and word == step.to:
+        await clients.durations.note(generation, end)
+    return word
 
 
-async def _look_in_time(generation: Generation, clients: Clients, *, now: datetime) -> Step:
+async def _look_in_time(
+    generation: Generation, clients: Clients, *, now: datetime
+) -> tuple[Step, Ran | None]:
     # Several calls, each with its own limit, must not outlast the lease.
     try:
         async with asyncio.timeout(clients.settings.poll_timeout.total_seconds()):
@@ -64,16 +71,22 @@ async def _look_in_time(generation: Generation, clients: Clients, *, now: dateti
         raise RunComfyUnavailable("RunComfy did not answer in time.") from exc
 
 
-async def _look(generation: Generation, clients: Clients, *, now: datetime) -> Step:
+async def _look(
+    generation: Generation, clients: Clients, *, now: datetime
+) -> tuple[Step, Ran | None]:
+    """What follows, and how long it took if it is seen to have ended."""
+    # Before the look, so that nothing of Redis can come between an answer and its settle.
+    pace = await clients.durations.pace_of(generation)
     # A generation in this lane was submitted, so RunComfy's id is on its record.
     request_id = generation.runcomfy_request_id or ""
     if generation.is_cancel_pending:
         outcome = await _ask_to_cancel(request_id, clients)
         if outcome is not None:
-            return decide_cancel(generation, outcome)
+            return decide_cancel(generation, outcome), None
         await clients.runcomfy.wait_for_call()
     seen = await clients.runcomfy.look(request_id)
-    return stretched(decide_poll(generation, seen, now=now, draw=clients.draw()), clients)
+    step = decide_poll(generation, seen, now=now, draw=clients.draw(), pace=pace)
+    return stretched(step, clients), end_seen(generation, seen, now=now)
 
 
 async def _ask_to_cancel(request_id: str, clients: Clients) -> str | None:
@@ -98,12 +111,25 @@ def decide_cancel(generation: Generation, outcome: str) -> Step:
 
 
 def decide_poll(
-    generation: Generation, seen: Observation | NotThere, *, now: datetime, draw: float
+    generation: Generation,
+    seen: Observation | NotThere,
+    *,
+    now: datetime,
+    draw: float,
+    pace: Pace = UNKNOWN,
+    stretch: float = 1.0,
 ) -> Step:
     """What a poll's answer means for the generation."""
     if isinstance(seen, NotThere):
         return _missed(generation, now=now, draw=draw)
-    return replace(_observed(generation, seen, draw=draw), add={"polls": 1})
+    step = _ended(generation, seen)
+    if step is None:
+        progress = look_at(generation, seen, now=now)
+        wait = decide_next_poll(
+            polls=generation.polls + 1, draw=draw, pace=pace, progress=progress, stretch=stretch
+        )
+        step = _still_running(generation, seen, now=now, wait=wait)
+    return replace(step, add={"polls": 1})
 
 
 def look_later(generation: Generation, error: RunComfyUnavailable, *, draw: float) -> Step:
@@ -118,7 +144,7 @@ def look_later(generation: Generation, error: RunComfyUnavailable, *, draw: floa
     )
 
 
-def _observed(generation: Generation, seen: Observation, *, draw: float) -> Step:
+def _ended(generation: Generation, seen: Observation) -> Step | None:
     match seen.status:
         case Status.SUCCEEDED:
             step = finish(
@@ -133,15 +159,20 @@ def _observed(generation: Generation, seen: Observation, *, draw: float) -> Step
         case Status.CANCELLED:
             return finish(generation, Status.CANCELLED, **ANSWERED)
         case _:
-            return _still_running(generation, seen, draw=draw)
+            return None
 
 
-def _still_running(generation: Generation, seen: Observation, *, draw: float) -> Step:
+def _still_running(
+    generation: Generation, seen: Observation, *, now: datetime, wait: timedelta
+) -> Step:
     begins = seen.status is Status.IN_PROGRESS and generation.status is Status.IN_QUEUE
+    facts = {"queue_position": seen.queue_position, "looked_at": now, **ANSWERED}
+    if seen.status is Status.IN_PROGRESS and generation.running_since is None:
+        facts["running_since"] = began_at(generation, now)
     return Step(
         to=Status.IN_PROGRESS if begins else None,
-        due=Due(Lane.POLLS, decide_next_poll(polls=generation.polls + 1, draw=draw)),
-        set={"queue_position": seen.queue_position, **ANSWERED},
+        due=Due(Lane.POLLS, wait),
+        set=facts,
         tell=telling(generation, Status.IN_PROGRESS) if begins else None,
         cancel_known=generation.is_cancel_pending,
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from generations.due import Claim, Unsettled
+from generations.durations import UNKNOWN, Pace, Progress, is_start_told
 from generations.errors import (
     RunComfyRejected,
     RunComfyThrottled,
@@ -56,15 +57,19 @@ async def submit_once(claim: Claim, generation: Generation, clients: Clients) ->
     if step is not None:
         word = await settle(claim, step, clients)
         return word if word == Unsettled.LOST else UNASKED
+    # Before the intent: nothing may come between that and the submission.
+    pace = await clients.durations.pace_of(generation)
     intended = await _note_intent(claim, clients)
     if isinstance(intended, Unsettled):
         return intended
-    return await _submit_and_settle(intended, generation, clients)
+    return await _submit_and_settle(intended, generation, clients, pace=pace)
 
 
-async def _submit_and_settle(claim: Claim, generation: Generation, clients: Clients) -> str:
+async def _submit_and_settle(
+    claim: Claim, generation: Generation, clients: Clients, *, pace: Pace
+) -> str:
     try:
-        step = await _submit(claim, generation, clients)
+        step = await _submit(claim, generation, clients, pace=pace)
     except SubmissionUncertain as exc:
         await _settle_uncertain(claim, generation, exc, clients)
         return UNANSWERED
@@ -123,7 +128,7 @@ def intend(leases: Leases) -> Step:
     )
 
 
-async def _submit(claim: Claim, generation: Generation, clients: Clients) -> Step:
+async def _submit(claim: Claim, generation: Generation, clients: Clients, *, pace: Pace) -> Step:
     try:
         await wait_for_call(claim, clients)
     except Stopping:
@@ -146,7 +151,7 @@ async def _submit(claim: Claim, generation: Generation, clients: Clients) -> Ste
         raise SubmissionUncertain(STOPPED) from None
     # On the log before it is on record: if it never gets there, it can be adopted from here.
     log.info("submission.accepted", runcomfy_request_id=request_id)
-    return stretched(submitted(generation, request_id, draw=clients.draw()), clients)
+    return stretched(submitted(generation, request_id, draw=clients.draw(), pace=pace), clients)
 
 
 async def _policy_of(generation: Generation, clients: Clients) -> OnUncertain:
@@ -156,11 +161,20 @@ async def _policy_of(generation: Generation, clients: Clients) -> OnUncertain:
     return origin.on_uncertain if origin else OnUncertain.FAIL
 
 
-def submitted(generation: Generation, request_id: str, *, draw: float) -> Step:
-    """RunComfy has it; the first poll is due soon."""
+def submitted(
+    generation: Generation,
+    request_id: str,
+    *,
+    draw: float,
+    pace: Pace = UNKNOWN,
+    stretch: float = 1.0,
+) -> Step:
+    """RunComfy has it; the first poll is due when there may be something to see."""
+    progress = Progress(is_start_told=is_start_told(generation))
+    wait = decide_next_poll(polls=0, draw=draw, pace=pace, progress=progress, stretch=stretch)
     return Step(
         to=Status.IN_QUEUE,
-        due=Due(Lane.POLLS, decide_next_poll(polls=0, draw=draw)),
+        due=Due(Lane.POLLS, wait),
         set={"runcomfy_request_id": request_id, "failures": 0},
         tell=telling(generation, Status.IN_QUEUE),
     )

@@ -46,6 +46,7 @@ async def test_a_new_generation_is_answered_with_its_whole_record(
         "created_at": record["created_at"],
         "deadline": record["deadline"],
         "finished_at": None,
+        "estimated_finish_at": None,
         "timeline": [{"sequence": 1, "status": "queued", "at": record["created_at"]}],
         "priority": 0,
         "polls": 0,

@@ -104,7 +104,7 @@ async def test_what_is_on_record_is_answered_though_no_more_can_be_said_of_it(
     parts = Parts.over(redis, GatewaySettings())
     generation = await parts.store.accept(a_new_generation())
     server.stop()
-    body = await body_of_accepted(generation, parts.store)
+    body = await body_of_accepted(generation, parts)
     assert (body.id, body.queue_position) == (generation.id, None)
     # And whoever waited for it is not told of an outage.
     waited = await wait_for_end(generation, parts, asyncio.Event().wait, seconds=1)  # type: ignore[arg-type]  # A caller that stays.

@@ -9,6 +9,8 @@ import pytest
 import pytest_asyncio
 
 from generations.due import Claim, due_key
+from generations.durations import Ran, read_ran
+from generations.durations_store import DurationStore
 from generations.lifecycle import Status
 from generations.model import Generation
 from generations.settings import WorkerSettings
@@ -216,3 +218,54 @@ async def test_a_cost_that_nobody_tells_is_asked_for_again(
     assert (await clients.store.find(ended.id)).status is Status.SUCCEEDED
     assert list(await due_times(clients.redis, ended.id)) == [Lane.POLLS]
     assert await nothing_is_due(clients)
+
+
+async def ended(clients: Clients, runcomfy: PlayedRunComfy, *, waits: int) -> list[Ran]:
+    """What is kept of its model after a generation was polled so often until it ended."""
+    generation = await accept(clients.store)
+    await bring_to(clients.due, Status.IN_QUEUE)
+    runcomfy.will_answer(WAITING)
+    for _ in range(waits):
+        held, found = await hold_next(clients, generation.id)
+        await poll_once(held, found, clients)
+    runcomfy.will_answer(
+        {
+            "status": ("200 OK", {"status": "completed"}),
+            "result": ("200 OK", {"status": "succeeded", "output": {"video": "https://a/1"}}),
+        }
+    )
+    held, found = await hold_next(clients, generation.id)
+    assert await poll_once(held, found, clients) == Status.SUCCEEDED
+    _, of_model = await DurationStore(clients.redis).read(generation.model_id, "")
+    return read_ran(of_model)
+
+
+async def hold_next(clients: Clients, generation_id: str) -> tuple[Claim, Generation]:
+    """The generation's next poll, made due now."""
+    await clients.redis.zadd(due_key(Lane.POLLS), {generation_id: 0})
+    return await hold(clients.due, Lane.POLLS)
+
+
+@pytest.mark.parametrize("waits", [0, 2])
+async def test_its_model_is_known_by_how_long_it_took(
+    runcomfy: PlayedRunComfy, clients: Clients, waits: int
+) -> None:
+    assert len(await ended(clients, runcomfy, waits=waits)) == 1
+
+
+async def test_a_claim_that_was_lost_teaches_nothing(
+    runcomfy: PlayedRunComfy, clients: Clients
+) -> None:
+    generation = await accept(clients.store)
+    await bring_to(clients.due, Status.IN_QUEUE)
+    runcomfy.will_answer({"status": ("200 OK", {"status": "failed"}), **FAILED_RESULT})
+    held, found = await hold(clients.due, Lane.POLLS)
+    late = replace(held, fence=held.fence - 1)
+    await poll_once(late, found, clients)
+    _, of_model = await DurationStore(clients.redis).read(generation.model_id, "")
+    assert of_model == ""
+
+
+FAILED_RESULT: dict[str, tuple[str, dict[str, Any]]] = {
+    "result": ("200 OK", {"status": "failed", "error": "Out of memory"})
+}

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -63,6 +64,8 @@ class Observation:
     output: Any = None
     error: str | None = None
     cost: float | None = None
+    #: From its submission to its end, both by RunComfy's own clock, where it says so.
+    took: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ def read_result(answer: Answer) -> Observation | NotThere:
         output=output,
         error=_failure(body) if status is Status.FAILED else None,
         cost=_cost(body),
+        took=_took(body),
     )
 
 
@@ -161,6 +165,17 @@ def read_cancel(answer: Answer) -> str:
         return "not_cancellable"
     word = str(body.get("outcome") or body.get("status") or "").lower()
     return "cancelled" if WORDS.get(word) is Status.CANCELLED else word or "not_cancellable"
+
+
+def _took(body: Mapping[str, Any]) -> timedelta | None:
+    try:
+        created, finished = (
+            datetime.fromisoformat(body[name]) for name in ("created_at", "finished_at")
+        )
+        took = finished - created
+    except (KeyError, TypeError, ValueError):
+        return None
+    return took if took > timedelta() else None
 
 
 def _is_refusal(answer: Answer, code: str | None) -> bool:

@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generations.durations import UNKNOWN, Pace, Progress, Ran, pace_of
 from generations.pacing import (
     LONGEST_ASKED_BY_RUNCOMFY,
     AttemptAgain,
@@ -106,6 +108,78 @@ def test_an_endpoint_that_asks_for_time_gets_no_more_attempts_for_it() -> None:
         decide_next_attempt(attempts=4, age=AGE, schedule=SCHEDULE, retry_after=SECOND, draw=MIDDLE)
         == GiveUp()
     )
+
+
+def learned(*, queued: float = 0.0) -> Pace:
+    """Of a model that takes a minute, more or less."""
+    return pace_of([Ran(queued, time, time) for time in range(50, 71) for _ in range(2)], [])
+
+
+def next_poll(pace: Pace = UNKNOWN, *, stretch: float = 1.0, **progress: Any) -> float:
+    wait = decide_next_poll(
+        polls=3, draw=MIDDLE, pace=pace, progress=Progress(**progress), stretch=stretch
+    )
+    return wait.total_seconds()
+
+
+def test_what_was_learned_lets_the_first_poll_wait_until_there_is_something_to_see() -> None:
+    assert 30 < next_poll(learned()) < 60
+
+
+def test_what_runs_is_polled_by_how_long_it_has_run() -> None:
+    near, far = next_poll(learned(), running=60.0), next_poll(learned(), running=5.0)
+    assert near < 5
+    assert far > 30
+
+
+def test_a_few_ends_change_the_mild_backoff_a_little() -> None:
+    few = pace_of([Ran(0, 60, 60)] * 2, [])
+    assert next_poll() < next_poll(few) < next_poll(learned())
+
+
+def test_whoever_is_told_of_the_beginning_is_told_soon() -> None:
+    assert next_poll(learned(), is_start_told=True) == 5
+    assert next_poll(learned(), is_start_told=True, running=5.0) > 30
+
+
+def test_what_waits_unexpectedly_is_polled_mildly() -> None:
+    assert next_poll(learned(), elapsed=5.0, is_seen=True) == next_poll()
+
+
+def test_what_waits_as_others_do_is_polled_by_how_long_they_wait() -> None:
+    assert next_poll(learned(queued=30.0), elapsed=10.0, is_seen=True) > 5
+
+
+@pytest.mark.parametrize("queued", [0.0, 7200.0])
+def test_that_it_began_is_seen_within_a_minute(queued: float) -> None:
+    hours = pace_of([Ran(queued, 3600.0, 3700.0)] * 40, [])
+    assert next_poll(hours) <= 60
+    assert next_poll(hours, elapsed=3600.0, is_seen=True) <= 60
+    assert next_poll(hours, running=600.0) > 60
+
+
+def test_in_line_polls_come_closer_as_its_turn_does() -> None:
+    turns = [next_poll(is_seen=True, turn=seconds) for seconds in (200.0, 20.0, 10.0, 0.5)]
+    assert turns == [30, 12, 6, 1]
+
+
+def test_all_gaps_stretch_alike() -> None:
+    for progress in ({}, {"running": 60.0}, {"is_seen": True, "turn": 20.0}):
+        plain = next_poll(learned(), **progress)
+        assert next_poll(learned(), stretch=3.0, **progress) == pytest.approx(3 * plain)
+
+
+times = st.none() | st.floats(min_value=0, max_value=1e7)
+
+
+@given(polls=counts, draw=draws, elapsed=st.floats(0, 1e7), running=times, turn=times)
+@pytest.mark.parametrize("pace", [UNKNOWN, learned(), learned(queued=30.0)])
+def test_every_gap_is_positive_and_bounded(
+    pace: Pace, polls: int, draw: float, elapsed: float, running: float | None, turn: float | None
+) -> None:
+    progress = Progress(elapsed=elapsed, running=running, turn=turn)
+    wait = decide_next_poll(polls=polls, draw=draw, pace=pace, progress=progress)
+    assert 0.4 * SECOND <= wait <= 600 * SECOND
 
 
 DEFAULT = tuple(

@@ -12,6 +12,7 @@ from generations.steps import Due, Lane, NewDelivery, Step
 from tests.builders import ENDPOINT, NOW, a_generation
 from worker.pauses import look_after_pause
 from worker.polling import (
+    ANSWERED,
     BELIEVED_AFTER,
     LATE_COST,
     MISSES,
@@ -36,7 +37,7 @@ def test_what_waits_is_polled_again() -> None:
     step = polled(Status.IN_QUEUE, Observation(Status.IN_QUEUE, queue_position=3))
     assert step.to is None
     assert step.due == Due(Lane.POLLS, 1.25 * SECOND)
-    assert step.set == {"queue_position": 3, "failures": 0, "misses": 0, "missing_since": None}
+    assert step.set == {"queue_position": 3, "looked_at": NOW, **ANSWERED}
     assert step.add == {"polls": 1}
     assert step.tell is None
 

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -352,3 +353,25 @@ def test_no_answer_breaks_the_reading(status_code: int, body: dict[str, Any]) ->
     for read in (read_status, read_result, read_cancel):
         with suppress(RunComfyUnavailable):
             read(an_answer(status_code, body))
+
+
+@pytest.mark.parametrize(
+    ("created", "finished", "seconds"),
+    [
+        ("2026-11-22T12:00:00.5+00:00", "2026-11-22T12:01:00+00:00", 59.5),
+        ("2026-11-22T12:00:00Z", "2026-11-22T14:01:00+02:00", 60.0),
+        ("2026-11-22 12:00:00", "2026-11-22 12:01:00", 60.0),
+        ("2026-11-22T12:00:00", "2026-11-22T12:01:00+00:00", None),
+        ("2026-11-22T12:01:00Z", "2026-11-22T12:00:00Z", None),
+        ("yesterday", "2026-11-22T12:00:00Z", None),
+        (1763812800, 1763812860, None),
+        (None, "", None),
+    ],
+)
+def test_how_long_it_took_is_read_where_runcomfy_says_so(
+    created: Any, finished: Any, seconds: float | None
+) -> None:
+    body = {"status": "succeeded", "output": {}, "created_at": created, "finished_at": finished}
+    took = seen(result_of(body)).took
+    assert took == (None if seconds is None else timedelta(seconds=seconds))
+    assert seen(result_of({"status": "succeeded", "output": {}})).took is None
