@@ -122,9 +122,13 @@ class TroubledEngine(Engine):
             assert is_due == (status != "submitting")
 
     def _ahead(self) -> list[str]:
-        """What is due further ahead than anything may be, or out of its line without a reason."""
+        """What is due further ahead than anything may be, or out of its line without a reason.
+
+        A look for the cost of what has ended is no audit's concern: nobody waits for it.
+        """
+        unfinished = self.world.values.get(UNFINISHED, set())
         entries = [entry for lane in Lane for entry in self.world.lane(lane).items()]
-        return [i for i, at in entries if at > self._latest(i)]
+        return [i for i, at in entries if i in unfinished and at > self._latest(i)]
 
     def _latest(self, record_id: str) -> int:
         record, far = self.world.record(record_id), self.world.now + FAR // MS
