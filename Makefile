@@ -1,9 +1,11 @@
 # Every target makes .venv first when it is missing or older than its lock.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 CHECKED := generations api_gateway worker ops tests bench
 
-.PHONY: help setup demo up test check format bench chaos lock
+.PHONY: help setup demo up test check format bench chaos lock lock-images
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,15 +25,16 @@ demo: setup ## The whole path once, on free ports, in under a minute
 up: setup ## Everything on this machine, until Ctrl-C
 	@$(BIN)/darkroom up
 
-test: setup ## Unit, integration and acceptance tests
-	$(BIN)/pytest tests/unit tests/integration
+test: setup ## Unit, integration, browser and acceptance tests
+	$(BIN)/pytest tests/unit tests/integration tests/browser
 	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/acceptance
 
-check: setup ## Formatting, lint, types and the rooms' walls
+check: setup ## Formatting, lint, types, the rooms' walls, and what is deployed
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet tests/checks
 
 format: setup ## Put the code in shape
 	$(BIN)/ruff format $(CHECKED)
@@ -49,6 +52,10 @@ chaos: setup ## Everything under faults, its processes killed all the while
 
 lock: setup ## Resolve the dependencies anew
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-	  --upgrade -o requirements.lock
+	$(COMPILE) --upgrade --all-extras -o requirements.lock pyproject.toml
+	$(MAKE) lock-images
+
+lock-images: ## What of the lock is in the images
+	$(COMPILE) -c requirements.lock --extra otel -o ops/images/requirements.lock pyproject.toml
+	$(COMPILE) -c requirements.lock --extra otel --extra local -o ops/images/simulator.lock pyproject.toml
+	echo hatchling | $(COMPILE) -c requirements.lock -o ops/images/build.lock -

@@ -9,12 +9,17 @@ from fastapi import Response
 from api_gateway.model_ids import check_model_id
 from api_gateway.parts import Parts
 from api_gateway.quotas import quota_headers, refusal_headers
-from generations.accepting import Ask
+from generations import metrics
+from generations.accepting import Ask, Counted
 from generations.addresses import check_webhook
 from generations.catalog import Catalog
 from generations.errors import Fault, InvalidInput, Refusal
+from generations.lifecycle import Status
 from generations.logs import logger
 from generations.model import Generation, InputSchema, NewGeneration
+from generations.trace import ids_of
+from generations.traces import OFF, Span
+from generations.traces import span as span_of
 
 log = logger(__name__)
 
@@ -44,19 +49,37 @@ async def accept(
         InvalidModelId, InvalidInput, InvalidWebhook, AddressNotAllowed: it is refused.
         StoreUnavailable: it may be on record where the answer was lost on the way.
     """
-    ask = Ask(new, idempotency_key)
+    with _span("generation.accept", new) as span:
+        ask = Ask(_within(span, new), idempotency_key)
+        generation, quotas = await _accept(ask, parts, input_at)
+        span.note(generation_id=generation.id, model_id=generation.model_id)
+    if response is not None:
+        response.headers.update(quota_headers(quotas))
+    return generation
+
+
+async def _accept(ask: Ask, parts: Parts, input_at: tuple[str, ...]) -> Counted:
     try:
-        new = checked(new, parts, input_at=input_at)
+        ask = replace(ask, new=checked(ask.new, parts, input_at=input_at))
     except Refusal:
         replay = await _find_replay(ask, parts)
         if replay is None:
             raise
-        return replay
-    generation, quotas = await parts.store.accept_counted(new, idempotency_key=idempotency_key)
-    if response is not None:
-        response.headers.update(quota_headers(quotas))
-    _log(new, generation)
-    return generation
+        return replay, ()
+    generation, quotas = await parts.store.accept_counted(
+        ask.new, idempotency_key=ask.idempotency_key
+    )
+    _log(ask.new, generation)
+    return generation, quotas
+
+
+def _span(name: str, new: NewGeneration) -> Span:
+    # Nothing that its caller chose before it is found to be sound.
+    return span_of(name, new.trace, "server", origin=new.origin)
+
+
+def _within(span: Span, new: NewGeneration) -> NewGeneration:
+    return new if span is OFF else replace(new, trace=span.handed_on(new.trace))
 
 
 async def accept_all(
@@ -67,7 +90,10 @@ async def accept_all(
     unfit: list[tuple[Ask, Refusal]] = []
     for ask in asks:
         try:
-            fit.append(replace(ask, new=checked(ask.new, parts)))
+            with _span("generation.accept", ask.new) as span:
+                new = _within(span, checked(ask.new, parts))
+                span.note(generation_id=new.id, model_id=new.model_id)
+            fit.append(replace(ask, new=new))
         except Refusal as refusal:
             unfit.append((ask, refusal))
     replays = await asyncio.gather(*(_find_replay(ask, parts) for ask, _ in unfit))
@@ -99,11 +125,17 @@ async def _find_replay(ask: Ask, parts: Parts) -> Generation | None:
 
 
 def _log(new: NewGeneration, generation: Generation) -> None:
+    is_new = generation.id == new.id
+    metrics.ACCEPTS.labels("accepted" if is_new else "replayed").inc()
+    if is_new:
+        known = new.model_id if new.schema is InputSchema.KNOWN else metrics.OTHER_MODEL
+        metrics.MOVES.labels(Status.QUEUED, known).inc()
     log.info(
-        "generation.accepted" if generation.id == new.id else "generation.replayed",
+        "generation.accepted" if is_new else "generation.replayed",
         generation_id=generation.id,
         origin=generation.origin,
         model_id=generation.model_id,
+        **ids_of(generation.trace),
     )
 
 

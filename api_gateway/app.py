@@ -3,15 +3,18 @@
 Started by ``granian --interface asgi --factory api_gateway:create_app``.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
 from api_gateway import (
+    callbacks,
     event_routes,
     generation_routes,
     health_routes,
+    key_routes,
     many_routes,
     model_routes,
     runcomfy_routes,
@@ -28,8 +31,10 @@ from api_gateway.request_ids import RequestIds
 from api_gateway.stopping import told_to_stop
 from api_gateway.uses import Uses
 from generations.connection import connect
+from generations.exporter import exporting
 from generations.logs import configure_logs
 from generations.settings import GatewaySettings, load_settings
+from generations.traces import collect_traces, end_traces
 
 
 def create_app(settings: GatewaySettings | None = None) -> FastAPI:
@@ -61,6 +66,8 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     app.include_router(event_routes.router)
     app.include_router(many_routes.router)
     app.include_router(health_routes.router)
+    app.include_router(key_routes.router)
+    app.webhooks.include_router(callbacks.router)
     return app
 
 
@@ -68,6 +75,7 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure_logs(settings.log_level)
+        collect_traces("gateway", settings)
         allow_open_files()
         redis = connect(settings.redis_url.get_secret_value())
         parts = Parts.over(redis, settings)
@@ -80,11 +88,13 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
             async with (
                 parts.moves.heard(),
                 parts.catalog.following(interval=settings.catalog_check),
+                exporting("gateway", redis, settings.metrics_host, settings.metrics_ports),
             ):
                 with told_to_stop(parts.moves.let_go):
                     yield
         finally:
             await uses.finish()
             await redis.aclose()
+            await asyncio.to_thread(end_traces)
 
     return lifespan

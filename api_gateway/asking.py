@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from api_gateway.schemas import CreateGeneration
 from generations.ids import GENERATION, new_id
 from generations.model import NewGeneration
+from generations.trace import Trace
 
 _Schema = TypeVar("_Schema", bound=BaseModel)
 
@@ -25,7 +26,9 @@ def read_as(schema: type[_Schema], body: Any) -> _Schema:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in found]) from exc
 
 
-def new_generation(origin: str, asked: CreateGeneration) -> NewGeneration:
+def new_generation(
+    origin: str, asked: CreateGeneration, trace: Trace | None = None
+) -> NewGeneration:
     """What an origin asks for, under a new id."""
     return NewGeneration(
         id=new_id(GENERATION),
@@ -39,4 +42,5 @@ def new_generation(origin: str, asked: CreateGeneration) -> NewGeneration:
         deadline=asked.deadline,
         priority=asked.priority,
         metadata=asked.metadata,
+        trace=trace,
     )

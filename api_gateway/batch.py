@@ -20,8 +20,10 @@ from api_gateway.reading import bodies_of
 from api_gateway.schemas import GenerationBody, Problem
 from generations.accepting import Ask
 from generations.errors import BodyTooLarge, Refusal
+from generations.metrics import REFUSALS
 from generations.model import Generation
 from generations.records import dump_json
+from generations.trace import Trace
 
 #: The route's path.
 BATCH: Final = "/v1/generations/batch"
@@ -37,6 +39,7 @@ class Batch:
     parts: Parts
     #: For the whole; each create that has none gets one of its own that is derived from it.
     idempotency_key: str | None
+    trace: Trace | None
     #: Is told what is left of the origin's limits.
     response: Response
 
@@ -81,7 +84,7 @@ class Batch:
         asked = read_as(BatchItem, item)
         whole = self.idempotency_key
         derived = None if whole is None else f"{whole}\n{place}"
-        return Ask(new_generation(self.origin, asked), asked.idempotency_key or derived)
+        return Ask(new_generation(self.origin, asked, self.trace), asked.idempotency_key or derived)
 
     async def _accept(self, asks: Mapping[int, Ask]) -> dict[int, BatchResult]:
         settled = await accept_all(list(asks.values()), self.parts, response=self.response)
@@ -102,6 +105,7 @@ def _accepted(body: GenerationBody, ask: Ask) -> BatchResult:
 
 def _refused(problem: Problem, place: int) -> BatchResult:
     """The problem of one create, its pointers from the batch's root."""
+    REFUSALS.labels(problem.code).inc()
     errors = [
         error.model_copy(update={"pointer": f"#/generations/{place}{error.pointer[1:]}"})
         for error in problem.errors or ()

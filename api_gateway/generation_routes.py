@@ -18,6 +18,7 @@ from api_gateway.parts import Wired, own_url, parts_of
 from api_gateway.reading import Named, bodies_of, body_of, body_of_accepted
 from api_gateway.schemas import CancelBody, CreateGeneration, GenerationBody, GenerationList
 from api_gateway.submitting import IdempotencyKey, tell_replay
+from api_gateway.tracing import trace_of, traced
 from api_gateway.waiting import Prefer, Wait, grant
 from generations.errors import (
     AddressNotAllowed,
@@ -43,7 +44,7 @@ submitting = APIRouter(prefix="/v1/generations", tags=["generations"], route_cla
     operation_id="create_generation",
     summary="Create a generation",
     status_code=201,
-    openapi_extra=takes(schema_of(CreateGeneration)),
+    openapi_extra=traced(takes(schema_of(CreateGeneration))),
     responses=refusals(
         InvalidBody,
         BodyTooLarge,
@@ -67,7 +68,8 @@ async def create_generation(
 
     With `Prefer: wait=n`, the answer is the generation as it ended, if it ends in time.
     """
-    new = new_generation(origin, read_as(CreateGeneration, await read_object(request)))
+    asked = read_as(CreateGeneration, await read_object(request))
+    new = new_generation(origin, asked, trace_of(request))
     parts, seconds = parts_of(request), grant(prefer, response)
     accepted = await accept(new, parts, idempotency_key=idempotency_key, response=response)
     tell_replay(response, new, accepted)

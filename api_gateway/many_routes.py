@@ -1,6 +1,6 @@
 """The native routes that act on many generations at once."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from api_gateway.asking import read_as
 from api_gateway.auth import Caller
@@ -17,6 +17,7 @@ from api_gateway.many_schemas import (
 from api_gateway.openapi import refusals, takes
 from api_gateway.parts import Wired
 from api_gateway.submitting import IdempotencyKey
+from api_gateway.tracing import trace_of, traced
 from generations.errors import BodyTooLarge, IdempotencyConflict, InvalidBody, InvalidCursor
 
 router = APIRouter(prefix="/v1/generations", tags=["generations"])
@@ -26,13 +27,14 @@ router = APIRouter(prefix="/v1/generations", tags=["generations"])
     "/batch",
     operation_id="create_generations",
     summary="Create up to 500 generations",
-    openapi_extra=takes(CreateBatch.described()),
+    openapi_extra=traced(takes(CreateBatch.described())),
     responses=refusals(InvalidBody, BodyTooLarge, IdempotencyConflict),
 )
 async def create_generations(
     origin: Caller,
     body: JsonObject,
     parts: Wired,
+    request: Request,
     response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> BatchAnswer:
@@ -42,7 +44,7 @@ async def create_generations(
     an ``Idempotency-Key`` the whole may be sent again, also after a 503 or where some were over
     a limit (429, with ``Retry-After`` on the whole): what was accepted before is told again.
     """
-    return await Batch(origin, parts, idempotency_key, response).accept(body)
+    return await Batch(origin, parts, idempotency_key, trace_of(request), response).accept(body)
 
 
 @router.post(

@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from pydantic import BaseModel
 from starlette.types import Lifespan
 
@@ -90,6 +91,17 @@ def _responses(found: list[Problem]) -> dict[int | str, dict[str, Any]]:
     }
 
 
+#: FastAPI's own spans and logs hold what a request's query and an error's message say: endpoints
+#: with their secrets, prompts. Ours are traces.py's.
+NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
 class Described(FastAPI):
     """FastAPI that knows our problems, which it cannot describe by itself."""
 
@@ -103,6 +115,7 @@ class Described(FastAPI):
             redoc_url=None,
             # A path that is not exactly right is a 404: a redirected POST loses its body.
             redirect_slashes=False,
+            telemetry=NO_TELEMETRY,
         )
 
     def openapi(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from generations.durations_store import Durations, DurationStore
 from generations.listing import Listing
 from generations.moves import Moves
 from generations.origins import OriginStore
+from generations.public_keys import PublicKeys
 from generations.settings import GatewaySettings
 from generations.store import GenerationStore
 
@@ -31,6 +32,7 @@ class Parts:
     moves: Moves
     catalog: CatalogCopy
     durations: Durations
+    public_keys: PublicKeys
 
     @classmethod
     def over(cls, redis: Redis, settings: GatewaySettings) -> Self:
@@ -44,6 +46,7 @@ class Parts:
             moves=Moves(redis),
             catalog=catalog,
             durations=Durations(DurationStore(redis), catalog),
+            public_keys=PublicKeys(redis),
         )
 
 

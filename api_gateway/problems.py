@@ -37,6 +37,7 @@ from generations.errors import (
     Unauthorized,
 )
 from generations.logs import logger
+from generations.metrics import REFUSALS
 
 log = logger(__name__)
 
@@ -137,6 +138,7 @@ def describe_invalid(error: RequestValidationError) -> Problem:
 
 def answer(problem: Problem, headers: Mapping[str, str] = MappingProxyType({})) -> Response:
     """A problem as an answer."""
+    REFUSALS.labels(problem.code).inc()
     return Response(
         problem.model_dump_json(exclude_none=True),
         problem.status,

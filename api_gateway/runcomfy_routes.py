@@ -26,6 +26,7 @@ from api_gateway.runcomfy_schemas import (
     RequestWaited,
 )
 from api_gateway.submitting import Asked, IdempotencyKey, tell_replay
+from api_gateway.tracing import trace_of, traced
 from api_gateway.waiting import Prefer, Wait, grant
 from generations.errors import (
     AddressNotAllowed,
@@ -66,6 +67,7 @@ async def _new_generation(
         deadline=asked.deadline,
         priority=asked.priority,
         metadata=read_metadata(request.query_params.multi_items()),
+        trace=trace_of(request),
     )
 
 
@@ -74,7 +76,7 @@ async def _new_generation(
     operation_id="submit_request",
     summary="Submit a request",
     response_model_exclude_unset=True,
-    openapi_extra=INPUT_BODY | metadata_query(NOTED),
+    openapi_extra=traced(INPUT_BODY | metadata_query(NOTED)),
     responses=refusals(
         InvalidBody,
         BodyTooLarge,

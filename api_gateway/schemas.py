@@ -132,7 +132,10 @@ class DeliveryBody(Answer):
     event_type: str = Field(
         serialization_alias="type", description="The event.", examples=["generation.succeeded"]
     )
-    endpoint: str = Field(description="The URL that is told.")
+    endpoint: str = Field(
+        description="The URL that is told; where that is the origin's default endpoint, the one "
+        "of the last attempt."
+    )
     status: DeliveryStatus = Field(description="Where the delivery is now.")
     attempts: list[AttemptBody] = Field(description="The oldest first.")
     is_set_aside: bool = Field(
@@ -186,7 +189,9 @@ class GenerationBody(Answer):
     error: ErrorBody | None = Field(description="Why it failed.")
     cost: float | None = Field(description="US dollars, as RunComfy gave it.")
     metadata: dict[str, str] = Field(description="What its caller noted on it.")
-    webhook: str | None = Field(description="Who is told.")
+    webhook: str | None = Field(
+        description="Who is told; null: the origin's default endpoint, where it has one."
+    )
     webhook_intermediate_status: bool = Field(
         description="Whether in_queue and in_progress are told too."
     )

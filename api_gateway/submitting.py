@@ -45,7 +45,8 @@ class Asked(BaseModel):
 
     webhook: str | None = Field(
         default=None,
-        description="An http(s) URL that is told how the generation ends.",
+        description="An http(s) URL that is told how the generation ends. Default: the origin's "
+        "default endpoint, where it has one.",
         examples=[WEBHOOK],
         json_schema_extra={"format": "uri"},
     )

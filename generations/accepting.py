@@ -31,6 +31,8 @@ from generations.steps import Lane
 LONGEST_DEADLINE: Final = timedelta(days=7)
 #: How long an idempotency key is remembered.
 IDEMPOTENCY_KEPT: Final = timedelta(hours=24)
+#: Fields that say nothing of what is asked for.
+NOT_ASKED_FOR: Final = frozenset({"schema", "traceparent", "tracestate"})
 #: What an origin is told that is over a limit.
 OVER: Final[Mapping[str, str]] = {
     ACCEPTS: "The origin asks for more generations a second than it may; wait a moment.",
@@ -166,8 +168,8 @@ def _promise(origin: str, idempotency_key: str) -> str:
 
 
 def _fingerprint(fields: Fields, deadline_ms: int) -> str:
-    # What is known of the model may change between a request and its repetition.
-    asked = {name: text for name, text in fields.items() if name != "schema"}
+    # What is known of the model may change between a request and its repetition, and its trace.
+    asked = {name: text for name, text in fields.items() if name not in NOT_ASKED_FOR}
     return _hash(dump_json([asked, deadline_ms]))
 
 

@@ -1,9 +1,12 @@
 """A Redis client that sends what is asked for at the same time together."""
 
 import asyncio
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
+
+from generations.metrics import REDIS_SECONDS
 
 #: Batches under way at once; what is asked for meanwhile makes up the next.
 MOST_UNDER_WAY: Final = 2
@@ -57,10 +60,12 @@ class BatchingRedis(Redis):
         pipe = self.pipeline(transaction=False)
         for asked in batch:
             pipe.execute_command(*asked.command, **asked.options)
+        began = monotonic()
         try:
             answers = await pipe.execute(raise_on_error=False)
         except Exception as exc:  # Whatever it is, it belongs to those who asked.
             answers = [exc] * len(batch)
+        REDIS_SECONDS.observe(monotonic() - began)
         for asked, answer in zip(batch, answers, strict=True):
             _tell(asked.answer, answer)
 

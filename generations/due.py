@@ -10,7 +10,7 @@ document the keys.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
@@ -29,6 +29,7 @@ from generations.connection import PREFIX, key, load_script, reaching_store
 from generations.indexes import UNFINISHED, due_key
 from generations.limits import UNLIMITED, UpstreamLimits
 from generations.logs import logger
+from generations.metrics import CLAIMS, DUE_LAG, LEASE_EXPIRIES, STALE_CLAIMS
 from generations.model import Delivery, Generation
 from generations.poison import AFTER_DEATH, POISON_DEATHS, SUSPECTS
 from generations.records import Fields, from_ms, in_ms, read_delivery, read_generation
@@ -115,10 +116,12 @@ class DueIndex(Settling):
             ],
         )
         self.stretch = float(stretch)
+        for lane, flat in zip(lanes, found, strict=True):
+            _count(lane, flat)
         return [
             Claim(lane=lane, id=flat[i], fence=int(flat[i + 1]), takes=int(flat[i + 2]))
             for lane, flat in zip(lanes, found, strict=True)
-            for i in range(0, len(flat), 3)
+            for i in range(0, len(flat), 4)
         ]
 
     async def take_generations(
@@ -173,6 +176,7 @@ class DueIndex(Settling):
             ],
         )
         at = from_ms(now)
+        STALE_CLAIMS.labels(claims[0].lane).inc(sum(not flat for flat in found))
         taken = [
             (replace(claim, fence=fence, taken_at=at, call_in=_wait(wait_us)), _fields(flat))
             for claim, flat, wait_us in zip(claims, found, waits, strict=True)
@@ -206,6 +210,16 @@ class DueIndex(Settling):
 
 def _wait(wait_us: int) -> timedelta:
     return timedelta(microseconds=wait_us)
+
+
+def _count(lane: Lane, flat: Sequence[Any]) -> None:
+    if not flat:
+        return
+    CLAIMS.labels(lane).inc(len(flat) // 4)
+    LEASE_EXPIRIES.labels(lane).inc(sum(int(takes) > 0 for takes in flat[2::4]))
+    lag = DUE_LAG.labels(lane)
+    for late_ms in flat[3::4]:
+        lag.observe(late_ms / 1000)
 
 
 def _fields(flat: Sequence[str] | Mapping[str, str]) -> Fields:

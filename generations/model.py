@@ -11,6 +11,7 @@ from typing import Any
 
 from generations.lifecycle import DeliveryStatus, Status, is_finished
 from generations.limits import Limits
+from generations.trace import Trace
 
 #: A JSON object as the origin or RunComfy wrote it.
 Json = Mapping[str, Any]
@@ -106,6 +107,8 @@ class NewGeneration:
     deadline: timedelta | None = None
     metadata: Metadata = field(default_factory=dict)
     schema: InputSchema = InputSchema.UNKNOWN
+    #: The trace that its origin asked for it in.
+    trace: Trace | None = None
     #: Whether its images are looked at before it is submitted; None leaves it to the origin.
     preflight: bool | None = None
     #: Among its origin's that wait to be submitted; each step is worth ten minutes of waiting.
@@ -166,6 +169,8 @@ class Generation:
     #: its deliveries was given up because of that.
     is_set_aside: bool = False
     metadata: Metadata = field(default_factory=dict)
+    #: The trace that everything done for it belongs to.
+    trace: Trace | None = None
     delivery_ids: tuple[str, ...] = ()
 
     @property
@@ -215,6 +220,7 @@ class Delivery:
     event_id: str
     #: The status that is told.
     told: Status
+    #: With ``to_default``, the one of the last attempt.
     endpoint: str
     status: DeliveryStatus
     created_at: datetime
@@ -223,6 +229,10 @@ class Delivery:
     attempts: tuple[Attempt, ...] = ()
     #: Whether it was given up because working on it brought workers down again and again.
     is_set_aside: bool = False
+    #: Whether it goes to the origin's default endpoint, whichever that is at each attempt.
+    to_default: bool = False
+    #: Whether a worker has it in hand, or died with it in hand and its lease has not ended.
+    is_taken: bool = field(default=False, compare=False)
 
     @property
     def event_type(self) -> str:
@@ -241,6 +251,30 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookSecret:
+    """A secret that an origin's callbacks are signed with."""
+
+    secret: str = field(repr=False)  #: ``whsec_…``
+    #: When it signs no more, on Redis's clock; None while nothing has replaced it.
+    ends_at: datetime | None = None
+
+    def signs_at(self, at: datetime) -> bool:
+        """Whether it signs at an instant."""
+        return self.ends_at is None or at < self.ends_at
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint that an operator registered for an origin."""
+
+    url: str
+    #: Sent with every callback to it; the values are secrets.
+    headers: Metadata = field(repr=False, default_factory=dict)
+    #: Whether it is told of generations that name no webhook.
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """A system that asks for generations and is told how they end."""
 
@@ -250,9 +284,29 @@ class Origin:
     on_uncertain: OnUncertain = OnUncertain.FAIL
     #: Whether images are looked at before a submission, where a generation does not say.
     preflight: bool = False
-    #: ``whsec_…``, the newest first; every callback is signed with each of them.
-    webhook_secrets: tuple[str, ...] = field(repr=False, default=())
+    #: The newest first.
+    webhook_secrets: tuple[WebhookSecret, ...] = field(repr=False, default=())
     limits: Limits = field(default_factory=Limits)
+    #: Those that an operator registered, by URL.
+    endpoints: tuple[Endpoint, ...] = ()
+
+    def secret_ends_after(self, at: datetime) -> tuple[datetime, ...]:
+        """When the secrets end that were replaced and sign all the same at an instant."""
+        ends = (held.ends_at for held in self.webhook_secrets if held.signs_at(at))
+        return tuple(end for end in ends if end is not None)
+
+    @property
+    def default_endpoint(self) -> Endpoint | None:
+        """Who is told of generations that name no webhook."""
+        return next((one for one in self.endpoints if one.is_default), None)
+
+    def headers_for(self, url: str) -> Mapping[str, str]:
+        """What an endpoint is sent beside what all are, if it is registered: exactly this URL."""
+        return next((one.headers for one in self.endpoints if one.url == url), {})
+
+    def secrets_at(self, at: datetime) -> tuple[str, ...]:
+        """``whsec_…``, the newest first: each of them signs every callback of this instant."""
+        return tuple(held.secret for held in self.webhook_secrets if held.signs_at(at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import secrets
 import time
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from redis.asyncio import Redis
@@ -19,10 +20,20 @@ from generations.connection import PREFIX, key, load_script, reaching_store, rea
 from generations.errors import Unauthorized
 from generations.indexes import ORIGINS, origin_key
 from generations.limits import Limits
-from generations.model import ApiKey, OnUncertain, Origin, Scope
-from generations.records import in_ms, read_key, read_origin, write_field, write_scopes
+from generations.model import ApiKey, OnUncertain, Origin, Scope, WebhookSecret
+from generations.records import (
+    from_ms,
+    in_ms,
+    read_key,
+    read_origin,
+    read_secrets,
+    write_field,
+    write_scopes,
+)
 
 KEYS: Final = key("keys")
+#: How many webhook secrets may sign at a time, so that the header stays short.
+MOST_SECRETS: Final = 10
 #: How often at most it is written that a key was used.
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
 #: What an origin's own programs need.
@@ -40,6 +51,13 @@ class NewKey:
     webhook_secret: str = field(repr=False)
 
 
+class NotRotated(StrEnum):
+    """Why an origin got no new webhook secret."""
+
+    MISSING = "missing"  #: There is no such origin.
+    FULL = "full"  #: Ten secrets sign already; the first of them has to end before.
+
+
 class OriginStore:
     """Who may ask, and with what their callbacks are signed."""
 
@@ -47,6 +65,7 @@ class OriginStore:
         self._redis = redis
         self._note_use = load_script(redis, "note_use")
         self._limit = load_script(redis, "line", "limit")
+        self._rotate_secret = load_script(redis, "rotate_secret")
 
     @reaching_store
     async def create_key(
@@ -89,7 +108,8 @@ class OriginStore:
             pipe.sadd(KEYS, sha)
             pipe.hget(origin_key(name), "webhook_secrets")
             *_, kept = await pipe.execute()
-        return NewKey(name, _id(sha), frozenset(scopes), api_key, str(kept).split()[0])
+        newest = read_secrets(str(kept))[0]
+        return NewKey(name, _id(sha), frozenset(scopes), api_key, newest.secret)
 
     @reaching_store
     async def find_key(self, api_key: str) -> ApiKey:
@@ -147,6 +167,27 @@ class OriginStore:
         # An end that comes sooner stands.
         await self._redis.pexpire(_key_of(sha), in_ms(overlap), lt=True)
         return new
+
+    @reaching_store
+    async def rotate_secret(
+        self, name: str, *, overlap: timedelta
+    ) -> tuple[WebhookSecret, ...] | NotRotated:
+        """Give an origin a new webhook secret, which signs at once; all that sign, it first.
+
+        Those before it go on for the overlap, or until their own end where that comes sooner.
+        """
+        outcome, secrets_held = await self._rotate_secret(
+            keys=[origin_key(name)], args=[_new_secret(), in_ms(overlap), MOST_SECRETS]
+        )
+        if outcome != "rotated":
+            return NotRotated(outcome)
+        return read_secrets(secrets_held)
+
+    @reaching_store
+    async def clock(self) -> datetime:
+        """This instant on Redis's clock, by which secrets end."""
+        seconds, micros = await self._redis.time()
+        return from_ms(int(seconds) * 1000 + int(micros) // 1000)
 
     async def _all_keys(self) -> list[tuple[str, ApiKey]]:
         shas = [str(sha) for sha in await self._redis.smembers(KEYS)]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from generations import metrics
 from generations.claimed import SUSPECT_TAKES, Claim, new_fence
 from generations.connection import Redis, key, reaching_store
 from generations.lifecycle import DeliveryStatus, Status
@@ -51,16 +52,17 @@ async def note_death(redis: Redis, settling: Settling, claim: Claim) -> None:
 
 async def _set_aside(settling: Settling, claim: Claim, fields: Fields) -> None:
     log.error("record.set_aside", id=claim.id)
+    metrics.SET_ASIDE.labels(claim.lane).inc()
     if claim.lane is Lane.DELIVERIES:
         await _set_delivery_aside(settling, claim, fields)
         return
-    endpoint, origin = fields["webhook"], claim.origin
+    endpoint, origin = fields["webhook"] or None, claim.origin
     error = GenerationError(ErrorCode.INTERNAL, SET_ASIDE)
     step = Step(
         to=Status.FAILED,
         due=None,
         set={"error": error, "set_aside": "1"},
-        tell=NewDelivery(endpoint, Status.FAILED, origin) if endpoint and origin else None,
+        tell=NewDelivery(endpoint, Status.FAILED, origin) if origin else None,
     )
     if await settling.settle(claim, step) is None:
         # It had ended, and was only to be asked for its cost: that is asked no more.

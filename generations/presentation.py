@@ -1,12 +1,13 @@
 """Generations in RunComfy's words: what its routes answer and what callbacks carry."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from generations.lifecycle import Status, is_finished
-from generations.model import Generation, GenerationError
+from generations.model import Generation, GenerationError, Moment
 
 #: RunComfy's ``completed`` only means "stopped running"; the result says how it ended.
 #: https://docs.runcomfy.com/model-apis/async-queue-endpoints
@@ -84,7 +85,7 @@ def event_body(generation: Generation, sequence: int) -> dict[str, Any]:
     """One event, ``{type, timestamp, data}``, as callbacks and event streams carry it.
 
     ``sequence`` is the number of the told move in the timeline, from 1. The answer is the
-    same whenever it is asked for.
+    same whenever it is asked for, but for a cost that came to be known meanwhile.
     """
     generation = _as_told(generation, sequence)
     told = generation.timeline[sequence - 1]
@@ -103,9 +104,20 @@ def event_body(generation: Generation, sequence: int) -> dict[str, Any]:
             "sequence": sequence,
             "submissions": generation.submissions,
             "possible_duplicate_charge": generation.possible_duplicate_charge,
+            "cost": generation.cost if is_end else None,
+            "timings": timings(generation.timeline[:sequence]),
             "metadata": dict(generation.metadata),
         },
     }
+
+
+def timings(timeline: Sequence[Moment]) -> dict[str, float]:
+    """Seconds spent in each status that was left again; together, from the first to the last."""
+    spent: dict[str, float] = {}
+    for here, there in pairwise(timeline):
+        seconds = (there.at - here.at).total_seconds()
+        spent[here.status] = round(spent.get(here.status, 0) + seconds, 3)
+    return spent
 
 
 def _as_told(generation: Generation, sequence: int) -> Generation:
@@ -117,6 +129,8 @@ def _as_told(generation: Generation, sequence: int) -> Generation:
         generation,
         output=None,
         error=past.error,
+        # What can be reopened was never charged for, as far as RunComfy said.
+        cost=None,
         submissions=past.submissions,
         possible_duplicate_charge=past.possible_duplicate_charge,
     )

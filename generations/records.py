@@ -17,6 +17,7 @@ from generations.model import (
     ApiKey,
     Attempt,
     Delivery,
+    Endpoint,
     ErrorCode,
     Generation,
     GenerationError,
@@ -28,9 +29,13 @@ from generations.model import (
     Origin,
     PastEnd,
     Scope,
+    WebhookSecret,
 )
+from generations.trace import Trace
 
 Fields = Mapping[str, str]
+#: Before an endpoint's URL: the field of an origin that holds the endpoint's headers, as JSON.
+ENDPOINT_FIELD: Final = "endpoint:"
 _T = TypeVar("_T")
 
 
@@ -89,6 +94,8 @@ def write_new_generation(new: NewGeneration) -> dict[str, str]:
         noted["preflight"] = "1" if new.preflight else "0"
     if new.priority:
         noted["priority"] = str(new.priority)
+    if new.trace is not None:
+        noted |= new.trace.headers
     return {
         "origin": new.origin,
         "model_id": new.model_id,
@@ -148,6 +155,9 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         cancel_outcome=fields.get("cancel_outcome") or None,
         is_set_aside=bool(fields.get("set_aside")),
         metadata=read_metadata(fields.get("metadata")),
+        trace=_read(
+            fields, "traceparent", lambda parent: Trace(parent, fields.get("tracestate", ""))
+        ),
         delivery_ids=tuple(fields.get("deliveries", "").split()),
     )
 
@@ -166,6 +176,8 @@ def read_delivery(delivery_id: str, fields: Fields) -> Delivery:
         sequence=int(fields["sequence"]),
         attempts=tuple(read_attempt(line) for line in _lines(fields.get("attempts", ""))),
         is_set_aside=bool(fields.get("set_aside")),
+        to_default=bool(fields.get("to_default")),
+        is_taken=bool(fields.get("takes")),
     )
 
 
@@ -176,14 +188,35 @@ def read_origin(name: str, fields: Fields) -> Origin:
         created_at=from_ms(fields["created_at"]),
         on_uncertain=OnUncertain(fields.get("on_uncertain") or OnUncertain.FAIL),
         preflight=fields.get("preflight") == "1",
-        webhook_secrets=tuple(fields["webhook_secrets"].split()),
+        webhook_secrets=read_secrets(fields["webhook_secrets"]),
         limits=Limits(
             accepts_per_second=_read(fields, "accepts_per_second", float),
             max_unfinished=_read(fields, "max_unfinished", int),
             max_in_flight=_read(fields, "max_in_flight", int),
             weight=_read(fields, "weight", float),
         ),
+        endpoints=_read_endpoints(fields),
     )
+
+
+def _read_endpoints(fields: Fields) -> tuple[Endpoint, ...]:
+    default = fields.get("default_endpoint")
+    urls = sorted(name for name in fields if name.startswith(ENDPOINT_FIELD))
+    return tuple(
+        Endpoint(url, json.loads(fields[name]), is_default=url == default)
+        for name, url in ((name, name.removeprefix(ENDPOINT_FIELD)) for name in urls)
+    )
+
+
+def read_secrets(text: str) -> tuple[WebhookSecret, ...]:
+    """The secrets that :file:`rotate_secret.lua` wrote, the newest first."""
+    return tuple(_read_secret(written) for written in text.split())
+
+
+def _read_secret(text: str) -> WebhookSecret:
+    # Base64 has no colon.
+    secret, _, ends_ms = text.partition(":")
+    return WebhookSecret(secret, from_ms(ends_ms) if ends_ms else None)
 
 
 def read_metadata(text: str | None) -> Metadata:

@@ -2,7 +2,9 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,10 +18,11 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from generations.addresses import Allowed
 from generations.limits import UpstreamLimits
+from generations.secret_files import SettingsFromFiles
 from generations.servers import check_url, with_database
 
 _S = TypeVar("_S", bound=BaseSettings)
@@ -41,6 +44,10 @@ def _split(value: Any) -> Any:
     return value
 
 
+#: How many ports are tried for metrics: as many programs of one kind may share a machine.
+METRICS_REACH: Final = 20
+
+Port = Annotated[int, Field(ge=0, le=65535)]
 #: Seconds in the environment (``10``, ``0.5``), or ISO 8601 (``PT24H``); never negative.
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta())]
 
@@ -49,7 +56,7 @@ Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedel
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(SettingsFromFiles):
     """What every program needs: where the records are, and how long they are kept."""
 
     model_config = SettingsConfigDict(
@@ -73,6 +80,16 @@ class StoreSettings(BaseSettings):
     #: Whether endpoints are called over https alone.
     webhook_https_only: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    #: The address on which metrics are exported.
+    metrics_host: str = "127.0.0.1"
+    #: Where spans are collected, by OTLP over HTTP; unset: nowhere. OpenTelemetry's own
+    #: variables, which its library reads too.
+    otlp_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    otlp_traces_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    )
 
     @field_validator("webhook_allow", mode="before")
     @classmethod
@@ -94,6 +111,11 @@ class StoreSettings(BaseSettings):
     def allowed(self) -> Allowed:
         """Endpoints that may be called beside the public ones."""
         return Allowed.parse(self.webhook_allow, https_only=self.webhook_https_only)
+
+    @property
+    def collects_traces(self) -> bool:
+        """Whether there is a collector of spans."""
+        return bool(self.otlp_endpoint or self.otlp_traces_endpoint)
 
     @property
     def broker(self) -> str:
@@ -122,6 +144,15 @@ class GatewaySettings(StoreSettings):
     catalog_check: Duration = Field(default=timedelta(seconds=5), gt=timedelta())
     #: Whether /docs and /openapi.json are served.
     docs: bool = True
+    #: Where /metrics is, or the next free port below it; 0 for nowhere.
+    gateway_metrics_port: Port = 9539
+
+    @property
+    def metrics_ports(self) -> Sequence[int]:
+        """The ports that metrics may be exported on, the first that is free."""
+        # Downwards, so that a gateway and a worker on one machine keep out of each other's way.
+        first = self.gateway_metrics_port
+        return range(first, max(first - METRICS_REACH, 0), -1) if first else ()
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -167,6 +198,8 @@ class WorkerSettings(StoreSettings):
     delivery_schedule: Annotated[tuple[Duration, ...], NoDecode] = tuple(
         timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     )
+    #: ``whsk_…``, comma separated: all of them sign callbacks, beside the origins' secrets.
+    signing_keys: SecretStr | None = None
     #: The http:// proxy that callbacks go through, with its credentials; default: none.
     webhook_proxy: SecretStr | None = None
     #: Callbacks at once to one server (scheme, host and port), from all workers.
@@ -178,20 +211,38 @@ class WorkerSettings(StoreSettings):
     catalog_interval: Duration = timedelta(hours=1)
     #: How often the dispatcher looks for what is due.
     dispatch_interval: Duration = timedelta(milliseconds=25)
+    #: Where /metrics is, or the next free port above it; 0 for nowhere.
+    worker_metrics_port: Port = 9540
+    #: A file that the worker touches while it works, for whoever supervises it.
+    heartbeat_file: Path | None = None
 
     @field_validator("webhook_proxy")
     @classmethod
     def _is_proxy(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            url = urlsplit(value.get_secret_value())
-            if url.scheme != "http" or not url.hostname or url.path not in {"", "/"}:
-                raise ValueError("it must be as http://user:password@host:port")
+        if value is not None and not _is_http_proxy(value.get_secret_value()):
+            raise ValueError("write it as http://user:password@host:port")
         return value
 
     @field_validator("delivery_schedule", mode="before")
     @classmethod
     def _split_seconds(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _are_signing_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        # Imported where it is needed, because it takes longer than all of the rest.
+        from generations.signing_keys import parse_signing_keys
+
+        if value is not None:
+            parse_signing_keys(value.get_secret_value())
+        return value
+
+    @property
+    def metrics_ports(self) -> Sequence[int]:
+        """The ports that metrics may be exported on, the first that is free."""
+        first = self.worker_metrics_port
+        return range(first, min(first + METRICS_REACH, 65536)) if first else ()
 
     @property
     def upstream(self) -> UpstreamLimits:
@@ -212,12 +263,24 @@ class WorkerSettings(StoreSettings):
         return str(self.runcomfy_model_api_base).rstrip("/")
 
 
+def _is_http_proxy(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        _ = url.port  # Raises where it is no number below 65,536.
+    except ValueError:
+        return False
+    return url.scheme == "http" and bool(url.hostname) and url.path in {"", "/"}
+
+
 def load_settings(settings: type[_S]) -> _S:
     """A program's settings; where they are not usable, a sentence on stderr and exit code 2."""
     try:
         return settings()
     except ValidationError as error:
         sys.stderr.write(f"darkroom: {explain(error)}\n")
+        raise SystemExit(2) from None
+    except SettingsError as error:
+        sys.stderr.write(f"darkroom: {error}\n")
         raise SystemExit(2) from None
 
 

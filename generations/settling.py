@@ -17,11 +17,21 @@ from generations.indexes import (
 from generations.lifecycle import (
     IN_FLIGHT,
     AnyStatus,
+    DeliveryStatus,
     Status,
     allowed_before,
     is_finished,
 )
 from generations.limits import UNLIMITED, UpstreamLimits
+from generations.metrics import (
+    DELIVERIES,
+    DELIVERY_SECONDS,
+    FAILURES,
+    FENCED_SETTLES,
+    MOVES,
+    OTHER_MODEL,
+    STATUS_SECONDS,
+)
 from generations.moves import CHANNEL
 from generations.records import dump_json, in_ms, write_attempt, write_field
 from generations.steps import Lane, NewDelivery, Step
@@ -91,7 +101,7 @@ class Settling:
         delivery_id = new_id(DELIVERY)
         message = {**self._written(record_id, step, delivery_id), **guard}
         next_lane = step.due.lane if step.due else lane
-        outcome, status, wait_us = await self._settle(
+        outcome, status, wait_us, *left = await self._settle(
             keys=[
                 key(record_id),
                 due_key(lane),
@@ -102,6 +112,10 @@ class Settling:
             ],
             args=[PREFIX, origin, dump_json(message)],
         )
+        if left:
+            _count_move(step, *left)
+        elif outcome == "fenced":
+            FENCED_SETTLES.labels(lane).inc()
         return outcome, status, wait_us
 
     def _written(self, record_id: str, step: Step, delivery_id: str) -> dict[str, Any]:
@@ -137,6 +151,18 @@ def _waits(step: Step) -> dict[str, int]:
     return {name: in_ms(wait) for name, wait in waits.items() if wait is not None}
 
 
+def _count_move(step: Step, left: str, spent_ms: int, model: str) -> None:
+    if isinstance(step.to, DeliveryStatus):
+        DELIVERIES.labels(step.to).inc()
+        if step.to is DeliveryStatus.DELIVERED:
+            DELIVERY_SECONDS.observe(spent_ms / 1000)
+        return
+    MOVES.labels(step.to, model or OTHER_MODEL).inc()
+    STATUS_SECONDS.labels(left).observe(spent_ms / 1000)
+    if step.to is Status.FAILED and (error := step.set.get("error")):
+        FAILURES.labels(error.code).inc()
+
+
 def _may_be_in(step: Step) -> frozenset[AnyStatus]:
     if step.only_from or step.to is None:
         return step.only_from
@@ -150,7 +176,7 @@ def _new_delivery(generation_id: str, delivery_id: str, tell: NewDelivery) -> di
             "generation_id": generation_id,
             "origin": tell.origin,
             "event_id": new_id(EVENT),
-            "endpoint": tell.endpoint,
+            "endpoint": tell.endpoint or "",
             "told": tell.told,
         },
     }

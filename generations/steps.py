@@ -37,7 +37,8 @@ class Due:
 class NewDelivery:
     """An endpoint to tell, and the status to tell it."""
 
-    endpoint: str
+    #: None: the origin's default endpoint, if it has one when the step is written.
+    endpoint: str | None
     told: Status
     origin: str
 
@@ -66,9 +67,7 @@ class Step:
 
 
 def telling(generation: Generation, to: Status) -> NewDelivery | None:
-    """The delivery that a move owes to the generation's endpoint, if it owes one."""
-    if generation.webhook is None:
-        return None
+    """The delivery that a move owes to the generation's endpoint, or to its origin's default."""
     if not (is_finished(to) or generation.webhook_intermediate_status):
         return None
     return NewDelivery(endpoint=generation.webhook, told=to, origin=generation.origin)

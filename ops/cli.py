@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops import generations_commands, keys_commands
+from ops import endpoints_commands, generations_commands, keys_commands, secrets_commands
 from ops.endings import ending_in_sentences
 from ops.submit_command import submit
 
@@ -22,6 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(keys_commands.app, name="keys")
+keys_commands.app.command("rotate-secret")(secrets_commands.rotate_secret)
+keys_commands.app.command("signing-key")(secrets_commands.signing_key)
+app.add_typer(endpoints_commands.app, name="endpoints")
 app.add_typer(generations_commands.app, name="generations")
 app.command()(submit)
 

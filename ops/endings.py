@@ -18,6 +18,7 @@ TAIL_LINES = 20
 def ending_in_sentences(folder: "Folder | None" = None) -> Iterator[None]:
     """Turn what a person can do something about into a sentence; anything else is a bug."""
     from pydantic import ValidationError
+    from pydantic_settings import SettingsError
 
     from generations.errors import DarkroomError, StoreUnavailable
     from generations.settings import explain
@@ -34,7 +35,7 @@ def ending_in_sentences(folder: "Folder | None" = None) -> Iterator[None]:
             sentence = f"{sentence} The end of {log}:\n{tail(log)}"
     except StoreUnavailable:
         sentence = "Redis cannot be reached: set DARKROOM_REDIS_URL, or start 'darkroom up'."
-    except (CannotRun, DarkroomError, OSError) as error:
+    except (CannotRun, DarkroomError, SettingsError, OSError) as error:
         sentence = str(error)
     else:
         return

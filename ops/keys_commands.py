@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 
 from generations.model import OnUncertain, Scope
-from ops.endings import ending_in_sentences
+from ops.reaching import with_redis
 
 if TYPE_CHECKING:
     from generations.limits import Limits
     from generations.model import ApiKey
     from generations.origins import NewKey, OriginStore
+    from ops.showing_keys import Overlaps
 
 #: It becomes part of a Redis key and of log lines.
 ORIGIN_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -35,7 +36,7 @@ KeyIdArgument = Annotated[str, typer.Argument(metavar="KEY_ID", help="key_…, a
 FOLDER: Final = Path(".darkroom")
 
 
-def _origin_name(name: str | None) -> str | None:
+def origin_name(name: str | None) -> str | None:
     import re
 
     if name is not None and not re.fullmatch(ORIGIN_NAME, name):
@@ -52,7 +53,7 @@ def _key_name(name: str | None) -> str | None:
     return name
 
 
-def _span(text: str | timedelta) -> timedelta:
+def span(text: str | timedelta) -> timedelta:
     import re
 
     if isinstance(text, timedelta):
@@ -64,36 +65,39 @@ def _span(text: str | timedelta) -> timedelta:
     return timedelta(**{unit: int(found[1])})
 
 
-OriginArgument = Annotated[str, typer.Argument(callback=_origin_name, help="Who will use the key.")]
+OriginArgument = Annotated[str, typer.Argument(callback=origin_name, help="Who will use the key.")]
 
 
 @app.command("list")
 def list_keys(
     origin: Annotated[
-        str | None, typer.Argument(callback=_origin_name, help="Only this origin's.")
+        str | None, typer.Argument(callback=origin_name, help="Only this origin's.")
     ] = None,
     folder: FolderOption = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
-    """List API keys, never the keys themselves, and the limits of origins that have some."""
+    """List API keys, never the keys themselves; limits, and overlaps of webhook secrets."""
     from ops.showing_keys import as_json as shown_as_json
     from ops.showing_keys import print_keys
 
-    keys, limited = _with_origins(folder, lambda origins: _found(origins, origin))
+    keys, limited, overlaps = _with_origins(folder, lambda origins: _found(origins, origin))
     if as_json:
-        _print_json(shown_as_json(keys, limited))
+        _print_json(shown_as_json(keys, limited, overlaps))
     else:
-        print_keys(keys, limited)
+        print_keys(keys, limited, overlaps)
 
 
 async def _found(
     origins: "OriginStore", name: str | None
-) -> tuple[list["ApiKey"], dict[str, "Limits"]]:
+) -> tuple[list["ApiKey"], dict[str, "Limits"], "Overlaps"]:
     from generations.limits import Limits
 
-    found = [await origins.find(one) for one in await origins.names() if name in {None, one}]
-    limited = {one.name: one.limits for one in found if one and one.limits != Limits()}
-    return await origins.keys(name), limited
+    names = [one for one in await origins.names() if name in {None, one}]
+    found = [origin for one in names if (origin := await origins.find(one))]
+    limited = {one.name: one.limits for one in found if one.limits != Limits()}
+    now = await origins.clock()
+    overlaps = {one.name: ends for one in found if (ends := one.secret_ends_after(now))}
+    return await origins.keys(name), limited, overlaps
 
 
 @app.command()
@@ -159,7 +163,7 @@ def rotate(
     key_id: KeyIdArgument,
     overlap: Annotated[
         timedelta,
-        typer.Option(parser=_span, help="How long the old one goes on: 24h, 90m, 7d, 0s."),
+        typer.Option(parser=span, help="How long the old one goes on: 24h, 90m, 7d, 0s."),
     ] = timedelta(hours=24),
     folder: FolderOption = FOLDER,
     as_json: JsonOption = False,
@@ -283,23 +287,9 @@ def _end_unknown(key_id: str, *, as_json: bool) -> None:
 
 
 def _with_origins(folder: Path, work: "Callable[[OriginStore], Awaitable[_R]]") -> _R:
-    import asyncio
-
-    from ops.local.folder import Folder
-
-    with ending_in_sentences():
-        return asyncio.run(_run(Folder(folder).redis_url(), work))
-
-
-async def _run(redis_url: str, work: "Callable[[OriginStore], Awaitable[_R]]") -> _R:
-    from generations.connection import connect
     from generations.origins import OriginStore
 
-    redis = connect(redis_url, max_connections=2)
-    try:
-        return await work(OriginStore(redis))
-    finally:
-        await redis.aclose()
+    return with_redis(folder, lambda redis: work(OriginStore(redis)))
 
 
 def _print_json(value: Any) -> None:

@@ -13,12 +13,20 @@ from generations.model import ApiKey
 from generations.presentation import rfc3339
 from ops.showing import NO_EDGE
 
+#: For each origin of which an old webhook secret signs beside the new one: when these end.
+Overlaps = Mapping[str, Sequence[datetime]]
 
-def as_json(keys: Sequence[ApiKey], limited: Mapping[str, Limits]) -> dict[str, Any]:
-    """Everything that is known of keys, and the limits of origins that have some."""
+
+def as_json(
+    keys: Sequence[ApiKey], limited: Mapping[str, Limits], overlaps: Overlaps
+) -> dict[str, Any]:
+    """Everything that is known of keys; the limits of origins, and their overlaps."""
     return {
         "keys": [_key_as_json(key) for key in keys],
         "limits": {origin: asdict(limits) for origin, limits in limited.items()},
+        "old_secrets_end_at": {
+            origin: [rfc3339(at) for at in ends] for origin, ends in overlaps.items()
+        },
     }
 
 
@@ -34,8 +42,8 @@ def _key_as_json(key: ApiKey) -> dict[str, Any]:
     }
 
 
-def print_keys(keys: Sequence[ApiKey], limited: Mapping[str, Limits]) -> None:
-    """One line a key, and one an origin that has limits."""
+def print_keys(keys: Sequence[ApiKey], limited: Mapping[str, Limits], overlaps: Overlaps) -> None:
+    """One line a key, and one an origin that has limits, or an old webhook secret."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("id", "origin", "scopes", "made", "last used", "ends", "name"):
         table.add_column(column, no_wrap=True)
@@ -48,6 +56,9 @@ def print_keys(keys: Sequence[ApiKey], limited: Mapping[str, Limits]) -> None:
     for origin, limits in limited.items():
         set_ = (f"{name} {number:g}" for name, number in asdict(limits).items() if number)
         console.print(f"{origin}: {', '.join(set_)}", highlight=False)
+    for origin, ends in overlaps.items():
+        until = f"an old webhook secret signs until {_minute(max(ends))} UTC"
+        console.print(f"{origin}: {until}", highlight=False)
 
 
 def _row(key: ApiKey) -> Iterator[str]:

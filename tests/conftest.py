@@ -1,5 +1,6 @@
 """The Redis server of the tests: a real one, started once, emptied for each test."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,10 @@ DURABLE: Final = {
     "appendfsync": "always",
     "maxmemory-policy": "noeviction",
 }
+
+
+# Programs of the tests export their metrics only where a test is about that.
+os.environ |= {"DARKROOM_GATEWAY_METRICS_PORT": "0", "DARKROOM_WORKER_METRICS_PORT": "0"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,14 @@ from generations.logs import configure_logs, logger
 from generations.model import Delivery
 from generations.settings import WorkerSettings
 from generations.steps import Lane
-from worker.claims import GIVEN_BACK, LEFT, act, report
+from generations.tally import tally
+from generations.traces import collect_traces, end_traces
+from worker.claims import GIVEN_BACK, LEFT, act, naming, report
 from worker.clients import Clients
 from worker.delivery import attempt_once
-from worker.polling import poll_once
+from worker.polling import count_polls, poll_once
 from worker.submission import submit_once
+from worker.turns import addressed
 
 log = logger(__name__)
 
@@ -47,10 +50,14 @@ async def _try(claim: Claim, next_fence: int, clients: Clients) -> str | None:
     if taken is None:
         return None
     mine, record = taken
-    if isinstance(record, Delivery):
-        return await act(mine, record, attempt_once, clients)
-    once = submit_once if claim.lane is Lane.SUBMISSIONS else poll_once
-    word = await act(mine, record, once, clients)
+    with naming(mine, record):
+        if isinstance(record, Delivery):
+            ((mine, delivery),) = await addressed([(mine, record)], clients)
+            return await act(mine, delivery, attempt_once, clients)
+        once = submit_once if claim.lane is Lane.SUBMISSIONS else poll_once
+        word = await act(mine, record, once, clients)
+    if once is poll_once:
+        count_polls([word])
     await report(Counter([word]), clients)
     return word
 
@@ -59,6 +66,7 @@ async def main() -> None:
     """Try what is asked for; a record that breaks the code ends the process."""
     settings = WorkerSettings()
     configure_logs(settings.log_level)
+    collect_traces("worker", settings)
     clients = await Clients.open(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,6 +77,9 @@ async def main() -> None:
         log.warning("trial.left", reason=type(exc).__name__)
     finally:
         await clients.close()
+        end_traces()
+        # Whoever started this goes on with its counts.
+        sys.stdout.write(json.dumps(tally()))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.signals import (
+    import_modules,
     setup_logging,
     task_postrun,
     task_prerun,
@@ -22,9 +23,12 @@ from generations.logs import configure_logs, logger
 from generations.servers import for_kombu
 from generations.settings import StoreSettings, WorkerSettings, load_settings
 from generations.steps import Lane
+from generations.traces import collect_traces, end_traces
 from worker.dispatcher import TASK_NAMES, Dispatcher
+from worker.heartbeat import ShowsSigns
 from worker.leases import STOP_GRACE, STOP_LIMIT
 from worker.loop import process_loop
+from worker.watching import guard_flower
 
 log = logger(__name__)
 
@@ -36,6 +40,7 @@ BROKER_AWAY_INTERVAL: Final = 1
 
 celery = Celery("darkroom", include=["worker.tasks"])
 celery.steps["worker"].add(Dispatcher)
+celery.steps["consumer"].add(ShowsSigns)
 
 
 class SteadyConsumer(Consumer):
@@ -86,6 +91,8 @@ def configuration() -> dict[str, Any]:
             "ack_emulation": False,
         },
         "task_queues": [Queue(lane, routing_key=lane) for lane in Lane],
+        # Flower shows the queue of this name beside those in use.
+        "task_default_queue": Lane.SUBMISSIONS,
         "task_routes": {name: {"queue": lane} for lane, name in TASK_NAMES.items()},
         "task_serializer": "json",
         "accept_content": ["json"],
@@ -113,9 +120,15 @@ def _configure_logs(**_: Any) -> None:
     configure_logs(StoreSettings().log_level)
 
 
+@import_modules.connect
+def _guard_flower(**_: Any) -> None:
+    guard_flower()  # Flower sends this signal before it listens; workers send it too.
+
+
 @worker_init.connect
 def _check_settings(**_: Any) -> None:
-    load_settings(WorkerSettings)  # Refuse to start, rather than fail at the first task.
+    # Refuse to start, rather than fail at the first task.
+    collect_traces("worker", load_settings(WorkerSettings))
 
 
 @task_prerun.connect
@@ -144,3 +157,4 @@ def _end_at_once() -> None:
 @worker_shutdown.connect
 def _close(**_: Any) -> None:
     process_loop.close()
+    end_traces()

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from typing import Final, TypeVar
 
@@ -14,6 +14,7 @@ from generations.errors import DarkroomError, StoreUnavailable
 from generations.logs import logger
 from generations.model import Delivery, Generation
 from generations.steps import Due, Step
+from generations.trace import ids_of
 from worker.calls import Stopping
 from worker.clients import Clients
 
@@ -95,8 +96,17 @@ async def act(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str
         return LEFT
 
 
+def naming(claim: Claim, record: Generation | Delivery) -> AbstractContextManager[None]:
+    """Have each line that is logged meanwhile say what it is about."""
+    if isinstance(record, Delivery):
+        ids = {"delivery_id": record.id, "generation_id": record.generation_id}
+    else:
+        ids = {"generation_id": record.id, **ids_of(record.trace)}
+    return bound_contextvars(lane=str(claim.lane), origin=record.origin, **ids)
+
+
 async def _guarded(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str:
-    with bound_contextvars(id=claim.id, lane=str(claim.lane)):
+    with naming(claim, record):
         try:
             return await act(claim, record, once, clients)
         except Exception:

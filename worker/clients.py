@@ -10,7 +10,9 @@ from generations.due import DueIndex
 from generations.durations_store import Durations, DurationStore
 from generations.endpoint_health import EndpointHealth
 from generations.origins import OriginStore
+from generations.public_keys import PublicKeys
 from generations.settings import WorkerSettings
+from generations.signing_keys import SigningKey, parse_signing_keys
 from generations.store import GenerationStore
 from generations.upstream import ExtraCalls
 from worker.calls import Calls
@@ -39,6 +41,9 @@ class Clients:
     leases: Leases
     extra_calls: ExtraCalls
     health: EndpointHealth
+    public_keys: PublicKeys
+    #: What signs callbacks beside the origins' secrets.
+    signing_keys: tuple[SigningKey, ...] = ()
     #: A random number from 0 to 1.
     draw: Callable[[], float] = random
     calls: Calls = field(default_factory=Calls)
@@ -83,6 +88,8 @@ class Clients:
             leases=leases,
             health=EndpointHealth(redis, leases.health_rules(settings)),
             extra_calls=extra_calls,
+            public_keys=PublicKeys(redis),
+            signing_keys=_signing_keys(settings),
         )
 
     async def close(self) -> None:
@@ -91,3 +98,8 @@ class Clients:
         await self.sender.close()
         await self.images.close()
         await self.redis.aclose()
+
+
+def _signing_keys(settings: WorkerSettings) -> tuple[SigningKey, ...]:
+    held = settings.signing_keys
+    return parse_signing_keys(held.get_secret_value()) if held else ()

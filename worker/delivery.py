@@ -3,9 +3,11 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+from structlog.contextvars import bind_contextvars
 
 from generations.due import Claim
 from generations.endpoint_health import Verdict
@@ -18,19 +20,23 @@ from generations.errors import (
 )
 from generations.lifecycle import DeliveryStatus
 from generations.logs import logger
+from generations.metrics import ATTEMPT_SECONDS, ATTEMPTS, result_of
 from generations.model import Attempt, Delivery, Generation
 from generations.pacing import AttemptAgain, decide_next_attempt
-from generations.presentation import event_body
-from generations.records import dump_json
 from generations.steps import Due, Lane, Step
+from generations.trace import Trace, ids_of
+from generations.traces import span
 from worker.answers import Answer, noted_body, noted_headers, retry_after
+from worker.callbacks import Callback, compose
 from worker.claims import settle
 from worker.clients import Clients
-from worker.webhooks.signing import sign
+from worker.turns import TURN_INTERVAL, is_in_turn
 
 log = logger(__name__)
 
 
+#: What is on record of an attempt that had nowhere to go.
+NO_DEFAULT: Final = "The origin has no default endpoint any more."
 #: What is on record of answers that need a word.
 GONE: Final = "The endpoint is gone (410): it is told nothing more of this."
 REDIRECTED: Final = "The endpoint redirects, which is not followed."
@@ -73,12 +79,16 @@ async def _look_and_decide(
         return Step(due=None, to=DeliveryStatus.EXHAUSTED), Verdict.NONE
     if is_pointless(delivery, generation):
         return Step(due=None, to=DeliveryStatus.SUPERSEDED), Verdict.NONE
-    attempted = await _attempt(delivery, generation, clients, at=claim.taken_at)
+    if not await is_in_turn(delivery, generation, clients):
+        return Step(due=Due(Lane.DELIVERIES, TURN_INTERVAL)), Verdict.NONE
+    attempted = await _traced_attempt(delivery, generation, clients, at=claim.taken_at)
     step = decide_delivery(
         attempted,
         schedule=clients.settings.delivery_schedule,
         draw=clients.draw(),
     )
+    if delivery.to_default:
+        step = replace(step, set={"endpoint": delivery.endpoint})
     return step, attempted.verdict
 
 
@@ -114,29 +124,42 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
     return Step(due=None, to=DeliveryStatus.EXHAUSTED, attempt=attempted.attempt)
 
 
-async def _attempt(
+async def _traced_attempt(
     delivery: Delivery, generation: Generation, clients: Clients, *, at: datetime
 ) -> Attempted:
+    bind_contextvars(**ids_of(generation.trace))
+    number, ids = len(delivery.attempts) + 1, {"delivery_id": delivery.id}
+    with span("delivery.attempt", generation.trace, "client", attempt=number, **ids) as one:
+        trace = one.handed_on(generation.trace)
+        attempted = await _attempt(delivery, generation, clients, at=at, trace=trace)
+        one.note(result=result_of(attempted.attempt.status_code))
+    return attempted
+
+
+async def _attempt(
+    delivery: Delivery,
+    generation: Generation,
+    clients: Clients,
+    *,
+    at: datetime,
+    trace: Trace | None,
+) -> Attempted:
     origin = await clients.origins.find(delivery.origin)
-    body = dump_json(event_body(generation, delivery.sequence)).encode()
     began = time.monotonic()
-    headers = {
-        "content-type": "application/json",
-        "user-agent": "darkroom",
-        **sign(
-            body,
-            event_id=delivery.event_id,
-            at=at,
-            secrets=origin.webhook_secrets if origin else (),
-        ),
-    }
-    sent = await _send(delivery.endpoint, body, headers, clients)
+    if delivery.to_default and not (origin and origin.default_endpoint):
+        sent: Sent = AddressNotAllowed(NO_DEFAULT)
+    else:
+        keys = clients.signing_keys
+        callback = compose(delivery, generation, origin, at=at, keys=keys, trace=trace)
+        sent = await _send(delivery.endpoint, callback, clients)
     attempt = Attempt(
         number=len(delivery.attempts) + 1,
         at=at,
         duration_ms=round((time.monotonic() - began) * 1000),
         **_noted(sent),
     )
+    ATTEMPTS.labels(result_of(attempt.status_code)).inc()
+    ATTEMPT_SECONDS.observe(attempt.duration_ms / 1000)
     log.info(
         "delivery.attempted",
         number=attempt.number,
@@ -148,9 +171,10 @@ async def _attempt(
     )
 
 
-async def _send(endpoint: str, body: bytes, headers: dict[str, str], clients: Clients) -> Sent:
+async def _send(endpoint: str, callback: Callback, clients: Clients) -> Sent:
+    sending = clients.sender.send(endpoint, callback.body, callback.headers)
     try:
-        return await clients.calls.make(clients.sender.send(endpoint, body, headers))
+        return await clients.calls.make(sending)
     except (AddressNotAllowed, EndpointUnavailable) as exc:
         return exc
 

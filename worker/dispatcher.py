@@ -19,11 +19,14 @@ from kombu.exceptions import OperationalError
 from generations.due import SUSPECTS, Claim
 from generations.errors import StoreUnavailable
 from generations.logs import logger
+from generations.metrics import AUDIT_REPAIRS
 from generations.steps import Lane
 from worker.catalog import refresh_in_turn
 from worker.clients import Clients
+from worker.heartbeat import heartbeat_of
 from worker.leases import IN_QUEUE
 from worker.loop import LoopThread, process_loop
+from worker.publishing import PUBLISH_INTERVAL, publish_keys
 from worker.trials import try_alone
 
 log = logger(__name__)
@@ -89,8 +92,10 @@ class Rounds:
         self._loop = loop
         self._interval = loop.settings.dispatch_interval.total_seconds()
         self._stopping = stopping
+        self._heartbeat = heartbeat_of(loop.settings)
         self._next_audit = 0.0
         self._next_refresh = 0.0
+        self._next_publication = 0.0
         wanted = max(loop.settings.catalog_interval, timedelta(seconds=1))
         self._refresh_interval = min(REFRESH_INTERVAL, wanted).total_seconds()
         #: The lanes to which the last round sent something.
@@ -113,6 +118,7 @@ class Rounds:
                     self._run_on(connection)
             except away as exc:
                 log.warning("dispatcher.waiting", reason=type(exc).__name__)
+                self._heartbeat.beat()
             except Exception:
                 # The edge of this thread: whatever it is, a later round may be better.
                 log.exception("dispatcher.broken")
@@ -121,11 +127,16 @@ class Rounds:
     def _run_on(self, connection: Connection) -> None:
         while not self._stopping.wait(self._interval):
             self._round(connection)
+            self._heartbeat.beat()
 
     def _round(self, connection: Connection) -> None:
         if time.monotonic() >= self._next_audit:
             self._next_audit = time.monotonic() + AUDIT_INTERVAL.total_seconds()
             self._loop.run(audit_in_turn)
+        if time.monotonic() >= self._next_publication:
+            # Before anything is claimed: a key is shown before anything is signed with it.
+            self._loop.run(publish_keys)
+            self._next_publication = time.monotonic() + PUBLISH_INTERVAL.total_seconds()
         if time.monotonic() >= self._next_refresh:
             self._next_refresh = time.monotonic() + self._refresh_interval
             self._loop.begin(refresh_in_turn)
@@ -162,7 +173,14 @@ class Rounds:
 
     def _send(self, lane: Lane, chunk: Sequence[Claim], connection: Connection) -> None:
         pairs = [(claim.id, claim.fence) for claim in chunk]
-        self._app.send_task(TASK_NAMES[lane], args=[pairs], connection=connection, retry=False)
+        self._app.send_task(
+            TASK_NAMES[lane],
+            args=[pairs],
+            # What Flower shows: every id of a large chunk too, so that each can be found.
+            argsrepr=" ".join(claim.id for claim in chunk),
+            connection=connection,
+            retry=False,
+        )
 
 
 async def audit_in_turn(clients: Clients) -> None:
@@ -173,6 +191,8 @@ async def audit_in_turn(clients: Clients) -> None:
         submitting=clients.leases.lease(Lane.SUBMISSIONS),
         longest=clients.leases.longest_waits(clients.settings.delivery_schedule),
     )
+    for kind in ("put_back", "pulled_back", "forgotten"):
+        AUDIT_REPAIRS.labels(kind).inc(getattr(found, kind))
     if found.put_back or found.pulled_back or found.forgotten:
         log.error(
             "audit.mended",

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import uvloop
 
+from generations.exporter import Exporter
 from generations.logs import logger
 from generations.settings import WorkerSettings
 from worker.clients import Clients
@@ -29,6 +30,7 @@ class LoopThread:
         self.settings = settings
         self._clients = self._run(lambda: Clients.open(settings))
         self._begun: set[Future[None]] = set()
+        self._exporter = self._exported()
 
     def run(self, work: Callable[[Clients], Awaitable[_R]]) -> _R:
         """Run work on the loop and return what it returns.
@@ -49,6 +51,8 @@ class LoopThread:
 
     def close(self) -> None:
         """Close the clients and end the thread."""
+        if self._exporter is not None:
+            self._exporter.stop()
         for begun in self._begun:
             begun.cancel()
         self._run(self._clients.lingering.finish)
@@ -56,6 +60,13 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _exported(self) -> Exporter | None:
+        if not self.settings.metrics_ports:
+            return None
+        exporter = Exporter("worker", redis=self._clients.redis, loop=self._loop)
+        exporter.start(self.settings.metrics_host, self.settings.metrics_ports)
+        return exporter
 
     async def _guarded(self, work: Callable[[Clients], Awaitable[None]]) -> None:
         try:

@@ -1,18 +1,23 @@
 """Looking at RunComfy for a generation that it has, and deciding what follows."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Final
 
 from generations.due import Claim
 from generations.durations import UNKNOWN, Pace, Ran
 from generations.errors import RunComfyThrottled, RunComfyUnavailable
-from generations.lifecycle import Status
+from generations.lifecycle import Status, is_finished
 from generations.logs import logger
+from generations.metrics import DETECTION_SECONDS, POLLS, POLLS_PER_GENERATION
 from generations.model import ErrorCode, Generation
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
+from generations.traces import Span, span
 from worker.claims import THROTTLED, UNANSWERED, UNASKED, settle
 from worker.clients import Clients
 from worker.costs import FIRST_LOOK, look_for_cost_once
@@ -26,6 +31,8 @@ log = logger(__name__)
 #: long: a deploy on its side, or a replica that lags, must not fail what is paid for.
 MISSES: Final = 5
 BELIEVED_AFTER: Final = timedelta(minutes=10)
+#: Polls of one generation that are traced whatever comes of them; later ones, if it moved.
+TRACED_POLLS: Final = 20
 #: RunComfy may know the cost of what succeeded only some seconds later.
 LATE_COST: Final = Due(Lane.POLLS, FIRST_LOOK)
 ANSWERED: Final = {"failures": 0, "misses": 0, "missing_since": None}
@@ -45,7 +52,11 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         return UNASKED
     try:
         await wait_for_call(claim, clients)
-        step, end = await clients.calls.make(_look_in_time(generation, clients, now=claim.taken_at))
+        with _span(generation) as one:
+            one.collect(generation.polls + generation.failures < TRACED_POLLS)
+            looking = _look_in_time(generation, clients, now=claim.taken_at)
+            step, end = await clients.calls.make(looking)
+            one.collect(step.to is not None)
     except RunComfyThrottled as exc:
         log.warning("poll.throttled")
         await settle(claim, look_after_pause(generation, exc, draw=clients.draw()), clients)
@@ -58,6 +69,32 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
     if end is not None and word == step.to:
         await clients.durations.note(generation, end)
     return word
+
+
+def _span(generation: Generation) -> Span:
+    number, ids = generation.polls + 1, {"generation_id": generation.id}
+    return span("generation.poll", generation.trace, "client", poll=number, **ids)
+
+
+def count_polls(words: Iterable[str]) -> None:
+    """Count what polls came to, in the words of :func:`poll_once`."""
+    for word, count in Counter(words).items():
+        POLLS.labels(word).inc(count)
+
+
+def _count_end(
+    generation: Generation, seen: Observation | NotThere, end: Ran | None, *, now: datetime
+) -> None:
+    if isinstance(seen, NotThere) or seen.status is None or not is_finished(seen.status):
+        return
+    POLLS_PER_GENERATION.observe(generation.polls + 1)
+    if seen.finished_at is not None:
+        # Where RunComfy's clock is ahead of ours, it was seen at once as far as we can tell.
+        delay = max((now - seen.finished_at).total_seconds(), 0)
+        DETECTION_SECONDS.labels("runcomfy").observe(delay)
+    elif end is not None:
+        # Somewhere between two looks: half of it, on the average.
+        DETECTION_SECONDS.labels("estimated").observe((end.most - end.least) / 2)
 
 
 async def _look_in_time(
@@ -84,9 +121,12 @@ async def _look(
         if outcome is not None:
             return decide_cancel(generation, outcome), None
         await clients.runcomfy.wait_for_call()
+    began = monotonic()
     seen = await clients.runcomfy.look(request_id)
     step = decide_poll(generation, seen, now=now, draw=clients.draw(), pace=pace)
-    return stretched(step, clients), end_seen(generation, seen, now=now)
+    end = end_seen(generation, seen, now=now)
+    _count_end(generation, seen, end, now=now + timedelta(seconds=monotonic() - began))
+    return stretched(step, clients), end
 
 
 async def _ask_to_cancel(request_id: str, clients: Clients) -> str | None:

@@ -15,9 +15,11 @@ from generations.errors import (
 )
 from generations.lifecycle import Status
 from generations.logs import logger
+from generations.metrics import SUBMISSIONS
 from generations.model import ErrorCode, Generation, OnUncertain
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
+from generations.traces import span
 from worker.calls import Stopping
 from worker.claims import (
     GIVEN_BACK,
@@ -83,6 +85,7 @@ async def _settle_uncertain(
     claim: Claim, generation: Generation, exc: SubmissionUncertain, clients: Clients
 ) -> None:
     log.warning("submission.uncertain")
+    SUBMISSIONS.labels("uncertain").inc()
     step = uncertain(generation, exc, policy=await _policy_of(generation, clients))
     await settle(claim, step, clients)
 
@@ -133,17 +136,24 @@ async def _submit(claim: Claim, generation: Generation, clients: Clients, *, pac
         await wait_for_call(claim, clients)
     except Stopping:
         return NOT_BEGUN
+    call = clients.runcomfy.submit(generation.model_id, generation.input)
     try:
-        call = clients.runcomfy.submit(generation.model_id, generation.input)
-        request_id = await clients.calls.make(call)
+        with span(
+            "generation.submit", generation.trace, "client", generation_id=generation.id
+        ) as one:
+            request_id = await clients.calls.make(call)
+            one.note(runcomfy_request_id=request_id)
     except RunComfyThrottled as exc:
         log.warning("submission.throttled")
+        SUBMISSIONS.labels("not_sent").inc()
         return throttled(exc, draw=clients.draw())
     except RunComfyUnavailable as exc:
         log.warning("submission.not_sent", reason=exc.code)
+        SUBMISSIONS.labels("not_sent").inc()
         return not_sent(generation, exc, draw=clients.draw())
     except RunComfyRejected as exc:
         log.info("submission.rejected")
+        SUBMISSIONS.labels("rejected").inc()
         return rejected(generation, exc)
     except Stopping as exc:
         if not exc.has_begun:
@@ -151,6 +161,7 @@ async def _submit(claim: Claim, generation: Generation, clients: Clients, *, pac
         raise SubmissionUncertain(STOPPED) from None
     # On the log before it is on record: if it never gets there, it can be adopted from here.
     log.info("submission.accepted", runcomfy_request_id=request_id)
+    SUBMISSIONS.labels("accepted").inc()
     return stretched(submitted(generation, request_id, draw=clients.draw(), pace=pace), clients)
 
 

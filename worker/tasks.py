@@ -1,7 +1,7 @@
 """The three tasks. Each takes claims (ids and fences) and nothing else, and returns counts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -12,10 +12,11 @@ from worker.app import celery
 from worker.claims import report, work_through
 from worker.clients import Clients
 from worker.delivery import attempt_once
-from worker.dispatcher import TASK_NAMES
+from worker.dispatcher import LARGEST_CHUNK, TASK_NAMES
 from worker.loop import process_loop
-from worker.polling import poll_once
+from worker.polling import count_polls, poll_once
 from worker.submission import submit_once
+from worker.turns import addressed
 
 #: ``[id, fence]`` pairs, as JSON brings them.
 Pairs = Sequence[tuple[str, int]]
@@ -25,6 +26,8 @@ PATIENCE: Final = timedelta(milliseconds=250)
 WAITING: Final = "waiting for their endpoints"
 #: No bug, so without a traceback: the leases bring back what a task could not take.
 EXPECTED: Final = (StoreUnavailable,)
+#: Characters of a result that Flower shows: room for the ids of the largest chunk.
+LONGEST_RESULT: Final = 40 * LARGEST_CHUNK
 
 
 @celery.task(name=TASK_NAMES[Lane.SUBMISSIONS], throws=EXPECTED)
@@ -39,7 +42,7 @@ def poll(pairs: Pairs) -> str:
     return process_loop.get().run(lambda clients: _poll(pairs, clients))
 
 
-@celery.task(name=TASK_NAMES[Lane.DELIVERIES], throws=EXPECTED)
+@celery.task(name=TASK_NAMES[Lane.DELIVERIES], throws=EXPECTED, resultrepr_maxsize=LONGEST_RESULT)
 def deliver(pairs: Pairs) -> str:
     """Attempt deliveries."""
     return process_loop.get().run(lambda clients: _deliver(pairs, clients))
@@ -57,17 +60,18 @@ async def _poll(pairs: Pairs, clients: Clients) -> str:
     claims, lease = _claims(Lane.POLLS, pairs), clients.leases.lease(Lane.POLLS)
     taken = await clients.due.take_generations(claims, lease=lease)
     counts = await work_through(taken, poll_once, clients)
+    count_polls(counts)
     await report(counts, clients)
     return _said("polled", counts)
 
 
 async def _deliver(pairs: Pairs, clients: Clients) -> str:
     claims, lease = _claims(Lane.DELIVERIES, pairs), clients.leases.lease(Lane.DELIVERIES)
-    taken = await clients.due.take_deliveries(claims, lease=lease)
+    taken = await addressed(await clients.due.take_deliveries(claims, lease=lease), clients)
     entered = await clients.health.enter(taken)
     counts = await work_through(entered, attempt_once, clients, patience=PATIENCE)
     counts[WAITING] += len(taken) - len(entered)
-    return _said("attempted", +counts)
+    return _said("attempted", +counts) + _of(delivery.generation_id for _, delivery in taken)
 
 
 def _claims(lane: Lane, pairs: Pairs) -> list[Claim]:
@@ -78,3 +82,9 @@ def _said(done: str, counts: Counter[str]) -> str:
     """For example "polled 50: 47 waiting, 3 succeeded"."""
     parts = ", ".join(f"{count} {word}" for word, count in counts.most_common())
     return f"{done} {counts.total()}: {parts}" if parts else f"{done} 0"
+
+
+def _of(generation_ids: Iterable[str]) -> str:
+    """Whose deliveries they were: their claims name the deliveries alone."""
+    found = " ".join(dict.fromkeys(generation_ids))
+    return f" (of {found})" if found else ""

@@ -13,6 +13,7 @@ from typing import Final
 from generations.due import Claim, new_fence
 from generations.logs import logger
 from generations.records import dump_json
+from generations.tally import inherit, load
 from worker.clients import Clients
 
 log = logger(__name__)
@@ -43,11 +44,14 @@ async def try_alone(claims: Sequence[Claim], clients: Clients) -> None:
 
 async def _run(asked: bytes, *, limit: timedelta) -> int | None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "worker.alone", stdin=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "worker.alone"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(limit.total_seconds()):
-            await process.communicate(asked)
+            counted, _ = await process.communicate(asked)
+        inherit(load(counted))
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -23,7 +23,7 @@
 -- ARGV[2i + 11] how many to take from lane i
 -- ARGV[2i + 12] what its actions are to RunComfy: "none", "poll" or "submission"
 -- Returns {stretch (stretch.lua; text), claims, claims, …}: per lane, a flat list of id, fence,
--- takes, id, fence, takes, …
+-- takes, ms since it was due (in line: since it was accepted), id, fence, …
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local prefix, suspects = ARGV[2], tonumber(ARGV[8])
@@ -31,9 +31,9 @@ local most = tonumber(ARGV[9])
 local all_in_flight = places(prefix, '').all
 local pace = read_pace(places(prefix, '').upstream, ARGV[10])
 
-local function claim(due, id, claimed)
+local function claim(due, id, claimed, is_in_line)
   local record = prefix .. id
-  local kept = redis.call('HMGET', record, 'fence', 'takes')
+  local kept = redis.call('HMGET', record, 'fence', 'takes', 'created_at')
   if not kept[1] then
     -- The record is gone (it expired): nothing is left to do for it.
     redis.call('ZREM', due, id)
@@ -48,10 +48,13 @@ local function claim(due, id, claimed)
     end
     suspects = suspects - 1
   end
+  local since = is_in_line and kept[3] or redis.call('ZSCORE', due, id)
+  local late = now - (tonumber(since or '') or now)
   redis.call('ZADD', due, now + ARGV[1], id)
   claimed[#claimed + 1] = id
   claimed[#claimed + 1] = redis.call('HINCRBY', record, 'fence', 1)
   claimed[#claimed + 1] = takes
+  claimed[#claimed + 1] = late
   return true
 end
 
@@ -74,7 +77,7 @@ local function claim_what_needs_no_call(due, limit, claimed)
   end
   local is_last = #found < size
   if start > 0 or not is_last then
-    redis.call('HSET', KEYS[1], page, is_last and 0 or start + size - #claimed / 3)
+    redis.call('HSET', KEYS[1], page, is_last and 0 or start + size - #claimed / 4)
   end
 end
 
@@ -119,7 +122,7 @@ local function serve_origin(at, due, limit, claimed)
   local served = 0
   local popped = redis.call('ZPOPMIN', at.line, math.min(limit, at.room))
   for i = 1, #popped, 2 do
-    if claim(due, popped[i], claimed) then
+    if claim(due, popped[i], claimed, true) then
       redis.call('SADD', at.in_flight, popped[i])
       redis.call('SADD', at.all, popped[i])
       served = served + 1
@@ -211,7 +214,7 @@ for i = 1, #KEYS - 2 do
   local is_guarded = is_open and kind ~= 'none'
   if kind == 'submission' then
     sort_out(due, limit, claimed)
-    limit = limit - #claimed / 3
+    limit = limit - #claimed / 4
   elseif kind == 'poll' and (is_open or pace.is_paused) and limit > 0 then
     claim_what_needs_no_call(due, limit, claimed)
   end
@@ -224,7 +227,7 @@ for i = 1, #KEYS - 2 do
     left = left - submissions
   elseif kind == 'poll' then
     claim_due(due, math.min(limit, left), claimed)
-    left = left - (#claimed - before) / 3
+    left = left - (#claimed - before) / 4
   else
     claim_due(due, limit, claimed)
   end

@@ -23,7 +23,8 @@
 --               Nor for a cancel that is pending already: it was hurried when it was asked for
 --   keep_ms     how long the record is kept from now, when "to" finishes it; a generation whose
 --               end is still to be told is kept until it was, and so long from then
---   delivery    { id, fields = { field: text } }
+--   delivery    { id, fields = { field: text } }; with an empty endpoint it is for the origin's
+--               default endpoint, and there is none where the origin has none
 --   is_in_flight  whether "to" means that RunComfy may have it; absent: no generation's step
 --   needs_room  the step needs room among what RunComfy may have, of the origin and of all, and
 --               a call. Without them the record stays as it is and is back in its line
@@ -33,9 +34,11 @@
 --   channel     where a move, or RunComfy's word on a cancel, is published as "id sequence", the
 --               number of the last move in the timeline, once it is written; absent: nowhere
 -- What is queued, and due at once, waits in its origin's line.
--- Returns {outcome, status, wait}: outcome is "settled", "fenced" (the claim is lost), "refused"
--- (not in "from", not "having"), "full" (it is in its line; the claim is given up), or "missing";
--- wait is how long the call that was asked for has to wait (µs).
+-- Returns {outcome, status, wait}, and of a move also the status that was left, how long (ms) the
+-- record was in it, and the model where the catalog knows it, else ''. The outcome is "settled",
+-- "fenced" (the claim is lost), "refused" (not in "from", not "having"), "full" (it is in its
+-- line; the claim is given up), or "missing"; wait is how long the call that was asked for has to
+-- wait (µs).
 
 -- A generation whose end was told, or is told no more, need not be kept for that any longer. Its
 -- last delivery tells the end; one that was reopened meanwhile has not ended.
@@ -141,8 +144,12 @@ for field, text in pairs(step.append) do
   redis.call('HSET', record, field, (redis.call('HGET', record, field) or '') .. text)
 end
 local moved = false
+local left = {}
 if step.to and step.to ~= status then
-  local timeline = redis.call('HGET', record, 'timeline') or ''
+  local was = redis.call('HMGET', record, 'timeline', 'created_at', 'schema', 'model_id')
+  local timeline = was[1] or ''
+  local since = string.match(timeline, '=(%d+);$') or was[2] or now
+  left = {status, now - since, was[3] == 'known' and was[4] or ''}
   redis.call('HSET', record, 'status', step.to, 'timeline', timeline .. step.to .. '=' .. now .. ';')
   redis.call(step.keep_ms and 'SREM' or 'SADD', KEYS[6], step.id)
   if step.is_in_flight ~= nil then
@@ -154,6 +161,15 @@ if step.to and step.to ~= status then
   redis.call('PERSIST', record)
   status = step.to
   moved = true
+end
+if step.delivery and step.delivery.fields.endpoint == '' then
+  local default = redis.call('HGET', at.origin, 'default_endpoint')
+  if default then
+    step.delivery.fields.endpoint = default
+    step.delivery.fields.to_default = '1'
+  else
+    step.delivery = nil
+  end
 end
 -- The number of its last move, told by what this step tells.
 local is_news = step.channel and (moved or step.set.cancel_outcome)
@@ -216,4 +232,4 @@ if is_news then
   -- A server that forbids it must not undo half of a step: whoever listens looks again later.
   redis.pcall('PUBLISH', step.channel, step.id .. ' ' .. sequence)
 end
-return {'settled', status, call_wait}
+return {'settled', status, call_wait, unpack(left)}

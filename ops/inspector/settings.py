@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from pydantic import PositiveFloat, PositiveInt, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from generations.secret_files import SettingsFromFiles
 from ops.inspector.verification import secret_key
 
 
-class InspectorSettings(BaseSettings):
+class InspectorSettings(SettingsFromFiles):
     """What one inspector runs with, from ``DARKROOM_INSPECTOR_*``, checked at start."""
 
     model_config = SettingsConfigDict(

@@ -44,7 +44,7 @@ async def _keys_of(origins: OriginStore, record: LocalRecord) -> tuple[str, str]
         new = await origins.create_key(ORIGIN)
         return new.api_key, new.webhook_secret
     origin = await origins.find(known)
-    return api_key, " ".join(origin.webhook_secrets) if origin else ""
+    return api_key, " ".join(held.secret for held in origin.webhook_secrets) if origin else ""
 
 
 def opened(secret: SecretStr | None) -> str:

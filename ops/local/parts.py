@@ -144,13 +144,12 @@ def _worker(plan: Plan, number: int) -> Part:
 
 def _flower(plan: Plan) -> Part:
     listening = (f"--address={HOST}", f"--port={plan.ports[FLOWER]}")
-    user, _, _ = plan.flower_login.partition(":")
     return Part(
         FLOWER,
         python_command("celery", "-A", "worker", "flower", *listening, "--read-only"),
         AnswersHttp(f"{plan.url(FLOWER)}/healthcheck"),
         url=plan.url(FLOWER),
-        note=f"user {user}, password in local.json",
+        note="shows workers and tasks",
         environment={**_stored(plan), "FLOWER_BASIC_AUTH": plan.flower_login},
     )
 

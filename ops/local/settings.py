@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import AliasChoices, Field, HttpUrl, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 import ops
+from generations.secret_files import SettingsFromFiles
 
 HOST: Final = "127.0.0.1"
 RUNCOMFY_BASE: Final = "https://model-api.runcomfy.net/v1"
@@ -18,7 +19,7 @@ _KEPT_BY_THE_DEMO: Final = ("DARKROOM_SIMULATOR_", "DARKROOM_LOG_LEVEL")
 _OURS: Final = ("DARKROOM_", "RUNCOMFY_", "FLOWER_", "CELERY_", "GRANIAN_")
 
 
-class LocalSettings(BaseSettings):
+class LocalSettings(SettingsFromFiles):
     """Ports, and the two things that may be real instead of local."""
 
     model_config = SettingsConfigDict(
@@ -53,7 +54,7 @@ class LocalSettings(BaseSettings):
         return {name: getattr(self, f"{name}_port") for name in names}
 
 
-class CallerSettings(BaseSettings):
+class CallerSettings(SettingsFromFiles):
     """Which gateway is called, and with which key, where it is not that of a local stack."""
 
     model_config = SettingsConfigDict(

@@ -124,7 +124,8 @@ def _chosen_ports(wishes: Wishes, audience: StackAudience) -> dict[str, int]:
 
 def _shared_environment(environment: Mapping[str, str]) -> dict[str, str]:
     # The account's token is for the workers alone.
-    return {name: value for name, value in environment.items() if name != "RUNCOMFY_API_TOKEN"}
+    token = ("RUNCOMFY_API_TOKEN", "RUNCOMFY_API_TOKEN_FILE")
+    return {name: value for name, value in environment.items() if name not in token}
 
 
 async def _reach_redis(

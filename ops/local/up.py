@@ -74,6 +74,8 @@ def _invite(stack: LocalStack, lines: Lines) -> None:
     lines.say()
     lines.say(stack.curl)
     lines.say()
+    user, _, password = stack.plan.flower_login.partition(":")
+    lines.say(f"Flower asks for the user {user} and the password {password}")
     lines.say("Ctrl-C ends everything.")
 
 
@@ -102,6 +104,7 @@ def description(stack: LocalStack, folder: Folder) -> dict[str, Any]:
         "webhook_secret": stack.plan.webhook_secret.split()[0],
         "webhook": stack.webhook,
         "curl": stack.curl,
+        "flower_login": stack.plan.flower_login,
     }
 
 

@@ -10,8 +10,9 @@ from enum import IntEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from generations.secret_files import SettingsFromFiles
 from ops.simulator.faults import Rates, check_rates
 
 
@@ -40,7 +41,7 @@ class QueueBase(IntEnum):
     ONE = 1
 
 
-class SimulatorSettings(BaseSettings):
+class SimulatorSettings(SettingsFromFiles):
     """The simulator's settings; each is ``DARKROOM_SIMULATOR_`` and its name in capitals.
 
     Durations are seconds ("2.5") or ISO 8601 ("PT2.5S").

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.acceptance.contract import Both, Caller
+from tests.acceptance.observed import Observed
 from tests.acceptance.origins import OriginClient
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.runcomfy import RunComfy
@@ -45,6 +46,23 @@ def running(stack: Stack) -> Iterator[Stack]:
         yield stack
     finally:
         stack.close()
+
+
+@pytest.fixture(scope="session")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    """A stack with metrics, traces and Flower."""
+    observed = Observed(tmp_path_factory.mktemp("observed"))
+    try:
+        observed.start()
+        yield observed
+    finally:
+        observed.close()
+
+
+@pytest.fixture(scope="session")
+def watched(observed: Observed, receiver: Receiver) -> Iterator[OriginClient]:
+    """An origin of the stack that is watched."""
+    yield from origin_of(observed.stack, "watched-origin", receiver)
 
 
 @pytest.fixture

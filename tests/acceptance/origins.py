@@ -46,6 +46,8 @@ class OriginClient:
         webhook: str | None = None,
         intermediate: bool = False,
         idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        http: httpx.Client | None = None,
     ) -> httpx.Response:
         """POST on RunComfy's route, and whatever it answers."""
         asked = {
@@ -53,8 +55,11 @@ class OriginClient:
             "webhook_intermediate_status": "true" if intermediate else None,
         }
         query = {name: value for name, value in asked.items() if value}
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return self.call("POST", f"/v1/models/{model_id}", headers, params=query, json=given)
+        sent = dict(headers or {})
+        if idempotency_key:
+            sent["Idempotency-Key"] = idempotency_key
+        path = f"/v1/models/{model_id}"
+        return self.call("POST", path, sent, http=http, params=query, json=given)
 
     def submit(self, given: Any, **asked: Any) -> str:
         """Have a generation accepted (see :meth:`post`); its id."""
@@ -102,11 +107,17 @@ class OriginClient:
         eventually(look, f"{generation_id} is told")
 
     def call(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        http: httpx.Client | None = None,
+        **more: Any,
     ) -> httpx.Response:
-        """Any call with this origin's key."""
+        """Any call with this origin's key, over connections of its own where they are given."""
         headers = {"Authorization": f"Bearer {self.api_key}", **(headers or {})}
-        return self.http.request(method, path, headers=headers, **more)
+        return (http or self.http).request(method, path, headers=headers, **more)
 
     @staticmethod
     def _body(answer: httpx.Response) -> Body:

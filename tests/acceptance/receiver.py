@@ -28,6 +28,17 @@ class Callback:
     timestamp: str
     is_verified: bool
     body: dict[str, Any]
+    #: As they came: names in lower case, and every byte.
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def traceparent(self) -> str:
+        return self.headers.get("traceparent", "")
+
+    @property
+    def tracestate(self) -> str:
+        return self.headers.get("tracestate", "")
 
     @property
     def event(self) -> str:
@@ -103,6 +114,8 @@ class Receiver:
             timestamp=headers.get("webhook-timestamp", ""),
             is_verified=_is_verified(endpoint.secret, body, headers),
             body=json.loads(body),
+            headers=headers,
+            raw=body,
         )
         endpoint.callbacks.append(callback)
         endpoint.before_answer()

@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.broker import LANES
 from tests.acceptance.origins import OriginClient, an_input
 from tests.acceptance.runcomfy import IMAGE_MODEL
-from tests.acceptance.stack import TOKEN, Stack
+from tests.acceptance.stack import SIGNING_KEYS, TOKEN, Stack
 
 
 @pytest.fixture
@@ -23,6 +23,7 @@ def test_no_prompt_secret_or_url_is_in_the_broker_or_a_log(
 ) -> None:
     stack, given, endpoint = held_back, an_input(), north.endpoint()
     secrets = [given["prompt"], TOKEN, north.api_key, north.secret, "SIGNED", "/outputs/"]
+    secrets += [key.private_text for key in SIGNING_KEYS]
     about = request_id = north.submit(given, webhook=endpoint.url)
     seen = ""
     with stack.broker.listening() as heard:
@@ -63,7 +64,7 @@ def test_a_message_delivered_twice_acts_once(held_back: Stack, north: OriginClie
     assert said == [
         *("submitted 0", "submitted 1: 1 in_queue"),
         *("polled 0", "polled 1: 1 succeeded"),
-        *("attempted 0", "attempted 1: 1 delivered"),
+        *("attempted 0", f"attempted 1: 1 delivered (of {request_id})"),
     ]
     (paid,) = stack.runcomfy.paid_for(given)
     calls = stack.runcomfy.request(paid["request_id"])["calls"]

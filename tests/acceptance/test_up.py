@@ -98,8 +98,10 @@ def test_the_keys_are_for_the_owners_eyes_only(folder: Path, description: dict[s
 
 
 def test_flower_shows_nothing_without_its_password(description: dict[str, Any]) -> None:
-    answer = httpx.get(f"{description['urls']['flower']}/api/tasks", trust_env=False)
-    assert answer.status_code == 401
+    url = f"{description['urls']['flower']}/api/tasks"
+    assert httpx.get(url, trust_env=False).status_code == 401
+    user, _, password = description["flower_login"].partition(":")
+    assert httpx.get(url, auth=(user, password), trust_env=False).status_code == 200
 
 
 def test_the_pasted_line_yields_a_verified_callback(

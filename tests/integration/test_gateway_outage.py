@@ -32,6 +32,7 @@ ROUTES = [
     ("GET", "/v1/requests/gen_1/result"),
     ("POST", "/v1/requests/gen_1/cancel"),
     ("GET", "/readyz"),
+    ("GET", "/.well-known/jwks.json"),
 ]
 
 

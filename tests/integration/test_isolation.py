@@ -20,8 +20,8 @@ from tests.integration.described_routes import Operation, read_operations
 from tests.integration.gateway_process import GatewayProcess
 
 UNKNOWN = new_id(GENERATION)
-#: Whether the gateway is well is nobody's secret.
-OPEN = {"GET /healthz", "GET /readyz"}
+#: Whether the gateway is well, and how callbacks are verified, is nobody's secret.
+OPEN = {"GET /healthz", "GET /readyz", "GET /.well-known/jwks.json"}
 #: FastAPI's own, which describe the others.
 DESCRIBING = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
 

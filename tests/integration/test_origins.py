@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from generations.errors import Unauthorized
-from generations.model import OnUncertain
+from generations.model import OnUncertain, WebhookSecret
 from generations.origins import OriginStore
 
 
@@ -60,7 +60,7 @@ async def test_another_key_of_an_origin_keeps_its_secret(origins: OriginStore) -
         assert (await origins.find_key(made.api_key)).origin == "studio"
     origin = await origins.find("studio")
     assert origin is not None
-    assert origin.webhook_secrets == (first.webhook_secret,)
+    assert origin.webhook_secrets == (WebhookSecret(first.webhook_secret),)
 
 
 async def test_two_origins_share_nothing(origins: OriginStore) -> None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from time import monotonic
 from typing import Final, TypeVar
 
 import aiohttp
@@ -17,6 +18,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from generations.errors import RunComfyUnavailable, SubmissionUncertain
 from generations.lifecycle import Status
+from generations.metrics import RUNCOMFY_CALLS, RUNCOMFY_SECONDS, result_of
 from generations.model import Json
 from generations.records import dump_json
 from worker.answers import Answer
@@ -105,7 +107,8 @@ class RunComfyClient:
         try:
             # httpx's timeouts are per read; this one ends a drip.
             async with asyncio.timeout(self._submit_seconds):
-                answer = await _send(self._submits, "POST", url, dump_json(given).encode())
+                body = dump_json(given).encode()
+                answer = await _send("submit", self._submits, "POST", url, body)
         except SUBMIT_FAILURES as exc:
             return classify_submission(exc)
         return classify_submission(answer)
@@ -144,7 +147,7 @@ class RunComfyClient:
         """
         await self.wait_for_call()
         url = self._base + listing.models_path(offset=offset)
-        return listing.read_models(await self._bounded(_send(self._others, "GET", url)))
+        return listing.read_models(await self._bounded(self._models(url)))
 
     async def find_model(self, model_id: str) -> Record | None:
         """One model of the catalog, with its schema.
@@ -154,7 +157,7 @@ class RunComfyClient:
         """
         await self.wait_for_call()
         url = self._base + protocol.submit_path(model_id)
-        return listing.read_model(await self._bounded(_send(self._others, "GET", url)))
+        return listing.read_model(await self._bounded(self._models(url)))
 
     async def wait_for_call(self) -> None:
         """Wait until one more call may be made than was claimed.
@@ -183,7 +186,10 @@ class RunComfyClient:
 
     async def _call(self, method: str, request_id: str, what: str) -> Answer:
         url = self._base + protocol.request_path(request_id, what)
-        return await _send(self._others, method, url)
+        return await _send(what.partition("?")[0], self._others, method, url)
+
+    def _models(self, url: str) -> Awaitable[Answer]:
+        return _send("models", self._others, "GET", url)
 
     async def _bounded(self, call: Awaitable[_R]) -> _R:
         try:
@@ -214,8 +220,19 @@ def classify_submission(outcome: Answer | Exception) -> str:
 
 
 async def _send(
-    client: httpx.AsyncClient, method: str, url: str, content: bytes | None = None
+    route: str, client: httpx.AsyncClient, method: str, url: str, content: bytes | None = None
 ) -> Answer:
+    began, result = monotonic(), result_of(None)
+    try:
+        answer = await _sent(client, method, url, content)
+        result = result_of(answer.status_code)
+        return answer
+    finally:
+        RUNCOMFY_CALLS.labels(route, result).inc()
+        RUNCOMFY_SECONDS.labels(route).observe(monotonic() - began)
+
+
+async def _sent(client: httpx.AsyncClient, method: str, url: str, content: bytes | None) -> Answer:
     headers = {"Content-Type": "application/json"} if content is not None else None
     async with client.stream(method, url, content=content, headers=headers) as response:
         body = bytearray()

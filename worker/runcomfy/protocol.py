@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -64,6 +64,8 @@ class Observation:
     output: Any = None
     error: str | None = None
     cost: float | None = None
+    #: When it ended, on RunComfy's own clock; None where the answer does not tell.
+    finished_at: datetime | None = None
     #: From its submission to its end, both by RunComfy's own clock, where it says so.
     took: timedelta | None = None
 
@@ -147,6 +149,7 @@ def read_result(answer: Answer) -> Observation | NotThere:
         output=output,
         error=_failure(body) if status is Status.FAILED else None,
         cost=_cost(body),
+        finished_at=_instant(body.get("finished_at")),
         took=_took(body),
     )
 
@@ -288,6 +291,15 @@ def _detail(item: Any) -> str:
     place = ".".join(str(part) for part in parts if part != "body")
     said = item.get("msg") or item.get("error") or item.get("message") or json.dumps(item)
     return f"{place}: {said}" if place else str(said)
+
+
+def _instant(said: Any) -> datetime | None:
+    """An instant as RunComfy writes it: ISO 8601, in UTC where it gives no offset."""
+    try:
+        at = datetime.fromisoformat(said)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _cost(body: Mapping[str, Any]) -> float | None:

@@ -11,7 +11,7 @@ from api_gateway.problems import MEDIA_TYPE
 from generations.settings import GatewaySettings
 from tests.builders import SEEDANCE
 
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/healthz", "/readyz", "/.well-known/jwks.json"}
 ROUTES = {
     ("get", "/v1/models"),
     ("get", "/v1/models/categories"),
@@ -29,6 +29,7 @@ ROUTES = {
     ("post", "/v1/generations/cancel"),
     ("get", "/healthz"),
     ("get", "/readyz"),
+    ("get", "/.well-known/jwks.json"),
 }
 
 
@@ -60,7 +61,9 @@ def test_every_route_is_described(document: dict[str, Any]) -> None:
     assert {(method, path) for method, path, _ in operations(document)} == ROUTES
 
 
-def test_every_route_but_health_asks_for_a_key(document: dict[str, Any]) -> None:
+def test_every_route_asks_for_a_key_but_those_that_tell_nothing_of_an_origin(
+    document: dict[str, Any],
+) -> None:
     for _, path, operation in operations(document):
         assert ("security" in operation) == (path not in OPEN)
     assert document["components"]["securitySchemes"]["api_key"]["scheme"] == "bearer"

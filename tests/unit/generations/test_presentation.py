@@ -9,7 +9,7 @@ import pytest
 
 from generations.lifecycle import Status, is_finished
 from generations.model import ErrorCode, GenerationError, Moment, PastEnd
-from generations.presentation import event_body, result_body, rfc3339, shown_status
+from generations.presentation import event_body, result_body, rfc3339, shown_status, timings
 from generations.records import dump_json
 from tests.builders import NOW, SEEDANCE, a_generation
 
@@ -102,7 +102,7 @@ def test_runcomfys_own_id_is_never_shown() -> None:
 
 
 def test_an_event_of_success_carries_the_output() -> None:
-    generation = a_generation(status=Status.SUCCEEDED, output=OUTPUT, submissions=1)
+    generation = a_generation(status=Status.SUCCEEDED, output=OUTPUT, submissions=1, cost=2.85)
     assert event_body(generation, 5) == {
         "type": "generation.succeeded",
         "timestamp": "2026-11-22T12:00:04.000Z",
@@ -117,9 +117,30 @@ def test_an_event_of_success_carries_the_output() -> None:
             "sequence": 5,
             "submissions": 1,
             "possible_duplicate_charge": False,
+            "cost": 2.85,
+            "timings": {"queued": 1.0, "submitting": 1.0, "in_queue": 1.0, "in_progress": 1.0},
             "metadata": {},
         },
     }
+
+
+def test_a_cost_is_told_with_the_end_and_no_sooner() -> None:
+    generation = a_generation(status=Status.SUCCEEDED, cost=2.85)
+    costs = [event_body(generation, n)["data"]["cost"] for n in (3, 4, 5)]
+    assert costs == [None, None, 2.85]
+
+
+def test_timings_are_what_was_spent_in_each_status_so_far() -> None:
+    generation = a_generation(status=Status.SUCCEEDED)
+    assert event_body(generation, 1)["data"]["timings"] == {}
+    assert event_body(generation, 3)["data"]["timings"] == {"queued": 1.0, "submitting": 1.0}
+
+
+def test_a_status_that_was_entered_twice_has_both_its_times() -> None:
+    words = (Status.QUEUED, Status.SUBMITTING, Status.QUEUED, Status.SUBMITTING, Status.FAILED)
+    ends = (0.0, 1.5, 1.75, 11.75, 12.001)
+    moments = [Moment(s, NOW + timedelta(seconds=n)) for s, n in zip(words, ends, strict=True)]
+    assert timings(moments) == {"queued": 11.5, "submitting": 0.501}
 
 
 def test_an_event_of_failure_says_why_and_how_often_it_was_perhaps_paid() -> None:

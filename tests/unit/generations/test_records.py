@@ -241,5 +241,5 @@ def test_a_delivery_reads_back() -> None:
 def test_an_origin_has_its_newest_secret_first_and_never_shows_one() -> None:
     fields = {"created_at": "1000", "webhook_secrets": "whsec_new whsec_old"}
     origin = read_origin("studio", fields)
-    assert origin.webhook_secrets == ("whsec_new", "whsec_old")
+    assert origin.secrets_at(NOW) == ("whsec_new", "whsec_old")
     assert "whsec" not in repr(origin)

@@ -21,14 +21,15 @@ from generations.settings import (
 from ops.inspector.settings import InspectorSettings
 from ops.local.settings import CallerSettings, LocalSettings
 from ops.simulator.settings import SimulatorSettings
+from worker.watching import FlowerSettings
 
 ENV_EXAMPLE = Path(__file__).parents[3] / ".env.example"
 ENTRY = re.compile(r"#?([A-Z][A-Z0-9_]*)=(.*)")
 PROGRAMS = (StoreSettings, GatewaySettings, WorkerSettings)
 #: Settings of parts for trying out, which .env.example may list and need not.
-PARTS = (CallerSettings, LocalSettings, InspectorSettings, SimulatorSettings)
+PARTS = (CallerSettings, LocalSettings, InspectorSettings, SimulatorSettings, FlowerSettings)
 #: Read by Flower and docker compose, and not by us.
-OTHERS = {"FLOWER_BASIC_AUTH", "FLOWER_PORT", "REDIS_PASSWORD"}
+OTHERS = {"FLOWER_PORT", "GRAFANA_PASSWORD", "REDIS_PASSWORD"}
 
 SECRET = "s3cr3t-V4LUE"
 TOKEN = {"RUNCOMFY_API_TOKEN": "rc-token"}
@@ -106,6 +107,17 @@ GARBAGE: dict[str, tuple[str, ...]] = {
     "DARKROOM_MAX_BODY_BYTES": (SECRET, "0", "-1"),
     "DARKROOM_PUBLIC_URL": (SECRET, f"ftp://{SECRET}", f"http://{SECRET}:port"),
     "DARKROOM_DOCS": (SECRET,),
+    "DARKROOM_WEBHOOK_HTTPS_ONLY": (SECRET,),
+    "DARKROOM_WEBHOOK_CONCURRENCY": (SECRET, "0", "-1"),
+    "DARKROOM_WEBHOOK_PROXY": (
+        SECRET,
+        f"https://{SECRET}:3128",
+        f"socks5://{SECRET}",
+        f"http://proxy:{SECRET}",
+        f"http://[{SECRET}",
+        f"http://proxy/{SECRET}",
+    ),
+    "DARKROOM_SIGNING_KEYS": (SECRET, f"whsk_{SECRET}", f"whsk_{SECRET},whsk_"),
     "RUNCOMFY_MODEL_API_BASE": (SECRET, f"https://user:{SECRET}@:0"),
     "DARKROOM_DELIVERY_SCHEDULE": (SECRET, "5,,9", f"5,{SECRET}", "5,-1", "nan", "1e999"),
     **{
@@ -223,3 +235,17 @@ def test_the_broker_is_database_1_of_the_same_server(
 def test_the_api_base_has_no_slash_at_its_end(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, {**TOKEN, "RUNCOMFY_MODEL_API_BASE": base})
     assert WorkerSettings().api_base == "http://127.0.0.1:8090/v1"
+
+
+def test_https_alone_reaches_the_check_of_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_all(monkeypatch, {"DARKROOM_WEBHOOK_HTTPS_ONLY": "true"})
+    assert GatewaySettings().allowed.https_only
+
+
+def test_a_proxy_is_taken_with_its_password_and_shows_none_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    set_all(monkeypatch, {**TOKEN, "DARKROOM_WEBHOOK_PROXY": f"http://user:{SECRET}@proxy:3128"})
+    settings = WorkerSettings()
+    assert settings.egress_proxy == f"http://user:{SECRET}@proxy:3128"
+    assert SECRET not in repr(settings)

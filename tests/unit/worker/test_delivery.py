@@ -4,11 +4,20 @@ from datetime import timedelta
 
 import pytest
 
+from generations.endpoint_health import Verdict
+from generations.errors import (
+    AddressNotAllowed,
+    EgressProxyUnavailable,
+    EndpointUnavailable,
+    HttpsRequired,
+)
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import Attempt
+from generations.pacing import last_call
 from generations.steps import Due, Lane, Step
-from tests.builders import a_delivery, a_generation, an_attempt
-from worker.delivery import Attempted, decide_delivery, is_pointless
+from tests.builders import NOW, a_delivery, a_generation, an_answer, an_attempt
+from worker.answers import Answer
+from worker.delivery import Attempted, asked_for, decide_delivery, is_pointless, judge
 
 SECOND = timedelta(seconds=1)
 #: A draw in the middle adds no jitter.
@@ -52,6 +61,36 @@ def test_a_410_wants_no_more() -> None:
 def test_an_endpoint_may_ask_for_more_time() -> None:
     step = decided(an_attempt(status_code=503), retry_after=60 * SECOND)
     assert step.due == Due(Lane.DELIVERIES, 60 * SECOND)
+
+
+def test_a_delivery_past_its_last_call_is_exhausted() -> None:
+    attempted = Attempted(an_attempt(status_code=503), age=last_call(SCHEDULE))
+    step = decide_delivery(attempted, schedule=SCHEDULE, draw=MIDDLE)
+    assert step.to is DeliveryStatus.EXHAUSTED
+
+
+@pytest.mark.parametrize(
+    ("sent", "verdict"),
+    [
+        *((an_answer(code), Verdict.ANSWERED) for code in (200, 204, 301, 400, 401, 404, 410)),
+        *((an_answer(code), Verdict.FAILED) for code in (429, 500, 502, 503, 504, 599)),
+        (EndpointUnavailable(), Verdict.FAILED),
+        (EgressProxyUnavailable(), Verdict.NONE),
+        (AddressNotAllowed(), Verdict.NONE),
+        (HttpsRequired(), Verdict.NONE),
+    ],
+)
+def test_what_an_attempt_says_about_a_server(
+    sent: Answer | AddressNotAllowed | EndpointUnavailable, verdict: Verdict
+) -> None:
+    assert judge(sent) is verdict
+
+
+@pytest.mark.parametrize("code", [200, 301, 404, 410, 500, 502, 504])
+def test_only_two_answers_may_ask_for_time(code: int) -> None:
+    asked = [asked_for(an_answer(status, retry_after="9"), now=NOW) for status in (code, 429, 503)]
+    assert asked == [None, 9 * SECOND, 9 * SECOND]
+    assert asked_for(EndpointUnavailable(), now=NOW) is None
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,13 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from generations.signing_keys import SigningKey
 from worker.webhooks.signing import sign
 
 EVENT = "evt_01JDA4B7Y0W5Y8E6T9Q2K3M4N5"
@@ -89,3 +92,21 @@ def test_an_old_callback_cannot_be_played_again() -> None:
     headers = signed(secret, at=datetime.now(UTC) - timedelta(minutes=6))
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(BODY, headers)
+
+
+def test_every_signing_key_signs_beside_every_secret() -> None:
+    old, new = SigningKey.of_seed(bytes(32)), SigningKey.of_seed(secrets.token_bytes(32))
+    secret, at = a_secret(), datetime.now(UTC)
+    headers = sign(BODY, event_id=EVENT, at=at, secrets=(secret,), keys=(new, old))
+    Webhook(secret).verify(BODY, headers)
+
+    versions, given = zip(
+        *(s.split(",") for s in headers["webhook-signature"].split()), strict=True
+    )
+    assert versions == ("v1", "v1a", "v1a")
+    signed = f"{EVENT}.{int(at.timestamp())}.".encode() + BODY
+    for key, signature in zip((new, old), given[1:], strict=True):
+        held = base64.b64decode(signature)
+        Ed25519PublicKey.from_public_bytes(key.public).verify(held, signed)
+        with pytest.raises(InvalidSignature):
+            Ed25519PublicKey.from_public_bytes(key.public).verify(held, signed + b" ")

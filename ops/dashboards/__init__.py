@@ -1,0 +1,1 @@
+"""What Grafana and Prometheus are given: dashboards, and alerts that lead into the runbook."""
