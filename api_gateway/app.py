@@ -11,6 +11,8 @@ from fastapi import FastAPI
 
 from api_gateway import (
     callbacks,
+    delivery_routes,
+    endpoint_routes,
     event_routes,
     generation_routes,
     health_routes,
@@ -65,6 +67,9 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     app.include_router(generation_routes.router)
     app.include_router(event_routes.router)
     app.include_router(many_routes.router)
+    app.include_router(delivery_routes.of_generation)
+    app.include_router(delivery_routes.router)
+    app.include_router(endpoint_routes.router)
     app.include_router(health_routes.router)
     app.include_router(key_routes.router)
     app.webhooks.include_router(callbacks.router)

@@ -78,11 +78,11 @@ async def cancel_many(
     unfinished = replace(wanted, statuses=statuses)
     page = await parts.listing.page(unfinished, origin=origin, limit=MOST_CANCELLED, after=after)
     answers: list[CancelAnswer] = []
-    for start in range(0, len(page.generations), CANCELLED_AT_ONCE):
-        some = page.generations[start : start + CANCELLED_AT_ONCE]
+    for start in range(0, len(page.rows), CANCELLED_AT_ONCE):
+        some = page.rows[start : start + CANCELLED_AT_ONCE]
         answers += await asyncio.gather(*map(parts.store.cancel, some))
     by_answer: dict[CancelAnswer, list[str]] = {answer: [] for answer in CancelAnswer}
-    for generation, answer in zip(page.generations, answers, strict=True):
+    for generation, answer in zip(page.rows, answers, strict=True):
         by_answer[answer].append(generation.id)
     log.info("generations.cancelled", origin=origin, **{a: len(i) for a, i in by_answer.items()})
     return CancelledMany(

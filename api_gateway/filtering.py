@@ -28,7 +28,8 @@ def _read_instant(value: Any) -> datetime:
         raise PydanticCustomError("rfc3339", _HOW) from exc
 
 
-_Instant = Annotated[
+#: An instant as a caller writes it.
+RequestInstant = Annotated[
     datetime,
     PlainValidator(_read_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
@@ -43,8 +44,12 @@ class Wanted(BaseModel):
         default=[], description="In one of these statuses.", examples=[["queued"]]
     )
     model: str | None = Field(default=None, description="Of this model.")
-    created_after: _Instant | None = Field(default=None, description="Accepted later than this.")
-    created_before: _Instant | None = Field(default=None, description="Accepted earlier than this.")
+    created_after: RequestInstant | None = Field(
+        default=None, description="Accepted later than this."
+    )
+    created_before: RequestInstant | None = Field(
+        default=None, description="Accepted earlier than this."
+    )
 
     def as_filter(self, metadata: Metadata) -> Filter:
         """The filter of the store."""

@@ -97,7 +97,7 @@ async def list_generations(
         asked.as_filter(metadata), origin=origin, limit=asked.limit, after=asked.after
     )
     return GenerationList(
-        generations=await bodies_of(page.generations, parts),
+        generations=await bodies_of(page.rows, parts),
         next_cursor=page.next.as_cursor() if page.next else None,
     )
 

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from api_gateway.filtering import Paged, Wanted
 from api_gateway.metadata import Metadata
-from api_gateway.openapi import schema_of
+from api_gateway.openapi import saying, schema_of
 from api_gateway.schemas import CreateGeneration, GenerationBody, Problem
 from api_gateway.submitting import LONGEST_KEY
 from generations.selection import Filter
@@ -95,16 +95,12 @@ class CancelMany(Wanted, Paged):
         return {
             **schema_of(cls),
             "anyOf": [
-                _saying("all", const=True),
-                _saying("status", minItems=1),
-                _saying("metadata", minProperties=1),
-                *(_saying(name, type="string") for name in ways),
+                saying("all", const=True),
+                saying("status", minItems=1),
+                saying("metadata", minProperties=1),
+                *(saying(name, type="string") for name in ways),
             ],
         }
-
-
-def _saying(name: str, **how: Any) -> dict[str, Any]:
-    return {"properties": {name: how}, "required": [name]}
 
 
 class Some(BaseModel):

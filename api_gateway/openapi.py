@@ -53,6 +53,11 @@ def schema_of(schema: type[BaseModel]) -> dict[str, Any]:
     return described
 
 
+def saying(name: str, **how: Any) -> dict[str, Any]:
+    """A schema of objects that have a member, as it says."""
+    return {"properties": {name: how}, "required": [name]}
+
+
 def problems(*errors: type[DarkroomError]) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route that may raise these; a broken gateway is always one."""
     return _responses([*(describe(error()) for error in errors), internal()])

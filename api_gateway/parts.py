@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from api_gateway.uses import Uses
 from generations.catalog_store import CatalogCopy, CatalogStore
 from generations.connection import Redis
+from generations.deliveries import Deliveries
 from generations.durations_store import Durations, DurationStore
 from generations.listing import Listing
 from generations.moves import Moves
@@ -29,6 +30,7 @@ class Parts:
     store: GenerationStore
     origins: OriginStore
     listing: Listing
+    deliveries: Deliveries
     moves: Moves
     catalog: CatalogCopy
     durations: Durations
@@ -37,12 +39,14 @@ class Parts:
     @classmethod
     def over(cls, redis: Redis, settings: GatewaySettings) -> Self:
         """All of it over one connection pool, which its owner closes."""
+        store = GenerationStore(redis, deadline=settings.deadline, keep=settings.keep)
         catalog = CatalogCopy(CatalogStore(redis))
         return cls(
             settings=settings,
-            store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
+            store=store,
             origins=OriginStore(redis),
             listing=Listing(redis),
+            deliveries=Deliveries(redis, store, keep=settings.keep),
             moves=Moves(redis),
             catalog=catalog,
             durations=Durations(DurationStore(redis), catalog),

@@ -21,6 +21,8 @@ from generations.errors import (
     BodyTooLarge,
     BodyTooSlow,
     DarkroomError,
+    DeliveryNotFound,
+    DeliverySuperseded,
     Forbidden,
     GenerationNotFound,
     HeadersTooLarge,
@@ -80,6 +82,8 @@ PROBLEMS: Final[Mapping[type[DarkroomError], Shape]] = {
     Forbidden: Shape(403, runcomfy=RunComfyCode.PermissionDeniedError),
     # Another origin's generation too: whether an id exists is nobody else's business.
     GenerationNotFound: Shape(404, runcomfy=RunComfyCode.ResourceNotFound),
+    DeliveryNotFound: Shape(404),
+    DeliverySuperseded: Shape(409),
     InvalidBody: Shape(400, runcomfy=RunComfyCode.ValidationError),
     BodyTooLarge: Shape(413),
     BodyTooSlow: Shape(408),

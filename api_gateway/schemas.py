@@ -12,6 +12,7 @@ from pydantic import (
     PlainSerializer,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
+    field_validator,
     model_serializer,
 )
 
@@ -122,12 +123,27 @@ class AttemptBody(Answer):
     duration_ms: int = Field(description="How long it took, in milliseconds.")
     status_code: int | None = Field(description="What the endpoint answered; null: nothing.")
     error: str | None = Field(description="Why there was no answer, or what was wrong with it.")
+    address: str | None = Field(
+        description="The IP address that was called; null: it came to none, or a proxy called."
+    )
+    dials: int = Field(
+        description="How often it was tried to connect: twice where that failed at once."
+    )
+    response_headers: dict[str, str] = Field(
+        description="What the endpoint answered with, names in lower case."
+    )
+    response_body: str = Field(description="The first 4 KiB of its answer, as text.")
 
 
 class DeliveryBody(Answer):
-    """The duty to tell the webhook one event."""
+    """The duty to tell an endpoint one event."""
 
     id: str
+    generation_id: str | None = Field(description="null: a test, which is about no generation.")
+    created_at: Instant = Field(description="When the event happened.")
+    redelivered_at: Instant | None = Field(
+        description="When it was last asked for again; null: never."
+    )
     event_id: str = Field(description="Sent as webhook-id; the same for every attempt.")
     event_type: str = Field(
         serialization_alias="type", description="The event.", examples=["generation.succeeded"]
@@ -142,6 +158,11 @@ class DeliveryBody(Answer):
         serialization_alias="set_aside",
         description="Whether it was given up because of a fault of Darkroom's own.",
     )
+
+    @field_validator("generation_id", mode="before")
+    @classmethod
+    def _null_for_none(cls, value: str) -> str | None:
+        return value or None
 
 
 class CancelBody(Answer):

@@ -23,9 +23,8 @@ import psutil
 
 from api_gateway.schemas import INPUT, MODEL_ID
 from bench.load import Requests, as_fast_as_answered, at_a_rate, connections
-from bench.serving import Serving, serving
+from bench.serving import Stage, cpu_seconds, free_port, serving
 from ops.local.parts import AnswersHttp, Part, python_command
-from ops.local.ports import choose_ports, out_of_the_way
 from ops.local.settings import HOST
 
 DARKROOM, PLAIN = "darkroom", "plain FastAPI + Celery"
@@ -57,37 +56,25 @@ class Measured:
 async def measure(seconds: float) -> dict[str, Measured]:
     """Each gateway, one after the other, on one Valkey."""
     async with serving() as darkroom:
-        url = await start_peer(darkroom)
+        url = await start_plain(darkroom.stage, {"PLAIN_BROKER_URL": darkroom.stage.database(2)})
         measured = {DARKROOM: await measure_one(darkroom.pid, darkroom.url, darkroom.key, seconds)}
         for way in PEERS:
             measured[f"{PLAIN}, {way}"] = await measure_one(
-                darkroom.supervisor.pids[PLAIN], f"{url}/{way}", darkroom.key, seconds
+                darkroom.stage.supervisor.pids[PLAIN], f"{url}/{way}", darkroom.key, seconds
             )
         return measured
 
 
-async def start_peer(beside: Serving) -> str:
-    """Start the peer on the same Valkey; its URL, once it is ready."""
-    ports, _ = choose_ports(out_of_the_way([PLAIN]))
-    url = f"http://{HOST}:{ports[PLAIN]}"
-    beside.supervisor.start(
-        Part(
-            PLAIN,
-            plain_command(ports[PLAIN]),
-            AnswersHttp(f"{url}/readyz"),
-            environment={"PLAIN_BROKER_URL": beside.redis_url.removesuffix("/0") + "/2"},
-        )
-    )
-    await beside.supervisor.until_ready()
-    return url
-
-
-def plain_command(port: int) -> tuple[str, ...]:
-    """The peer, under the same server with the same options."""
-    return python_command(
+async def start_plain(stage: Stage, environment: dict[str, str]) -> str:
+    """Start the peer, under the same server with the same options; its URL."""
+    port = free_port(PLAIN)
+    url = f"http://{HOST}:{port}"
+    command = python_command(
         *("granian", "--interface", "asgi", "--no-ws", "--host", HOST, "--port", str(port)),
         "bench.peers.plain_gateway:app",
     )
+    await stage.start(Part(PLAIN, command, AnswersHttp(f"{url}/readyz"), environment=environment))
+    return url
 
 
 async def measure_one(pid: int, url: str, key: str, seconds: float) -> Measured:
@@ -124,13 +111,6 @@ def submissions(url: str, key: str) -> Requests:
     ).encode()
     numbers = itertools.count()
     return lambda: b"%b%d\r\n\r\n%b" % (head, next(numbers), body)
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a program and all that it started have used so far."""
-    program = psutil.Process(pid)
-    times = [one.cpu_times() for one in (program, *program.children(recursive=True))]
-    return sum(time.user + time.system for time in times)
 
 
 def main() -> None:

@@ -121,8 +121,11 @@ def reaching_store(call: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[
 
     @functools.wraps(call)
     async def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        patience = _patience.get()
         try:
-            async with asyncio.timeout(_patience.get()):
+            if patience is None:
+                return await call(*args, **kwargs)
+            async with asyncio.timeout(patience):
                 return await call(*args, **kwargs)
         except (RedisError, OSError) as exc:  # TimeoutError is one of the latter.
             # The class alone: a message may hold the server's address.

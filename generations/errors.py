@@ -2,9 +2,10 @@
 
 DarkroomError
 ├─ Refusal                 the origin's doing: told, never retried
-│    Unauthorized · Forbidden · GenerationNotFound · ModelNotFound · InvalidBody · BodyTooLarge
-│    InvalidModelId · InvalidInput · InvalidWebhook · AddressNotAllowed · HttpsRequired
-│    IdempotencyConflict · InvalidCursor · OverLimit · BodyTooSlow · HeadersTooLarge
+│    Unauthorized · Forbidden · GenerationNotFound · DeliveryNotFound · DeliverySuperseded
+│    ModelNotFound · InvalidBody · BodyTooLarge · InvalidModelId · InvalidInput
+│    InvalidWebhook · AddressNotAllowed · HttpsRequired · IdempotencyConflict
+│    InvalidCursor · OverLimit · BodyTooSlow · HeadersTooLarge
 ├─ Transient               try again; carries ``retry_after``
 │    RunComfyUnavailable · RunComfyThrottled · EndpointUnavailable
 │    EgressProxyUnavailable · StoreUnavailable
@@ -68,6 +69,18 @@ class GenerationNotFound(Refusal):
     """There is no generation with this id; check the id and the API key it was made with."""
 
     code = "generation_not_found"
+
+
+class DeliveryNotFound(Refusal):
+    """There is no delivery with this id; check the id, the generation's and the API key."""
+
+    code = "delivery_not_found"
+
+
+class DeliverySuperseded(Refusal):
+    """A later event says more than this one, so it is not told again; redeliver the later one."""
+
+    code = "delivery_superseded"
 
 
 class ModelNotFound(Refusal):

@@ -27,6 +27,16 @@ def origin_key(origin: str) -> str:
     return key(f"origin:{origin}")
 
 
+def deliveries_key(origin: str | None = None) -> str:
+    """The sorted set of its deliveries' ids by creation (ms); without an origin, of all."""
+    return key(f"deliveries:{origin}" if origin else "deliveries")
+
+
+def exhausted_key(origin: str | None = None) -> str:
+    """The sorted set of its exhausted deliveries' ids by when they were given up (ms)."""
+    return key(f"exhausted:{origin}" if origin else "exhausted")
+
+
 def unfinished_key(origin: str) -> str:
     """The set of its unfinished generations."""
     return key(f"unfinished:{origin}")

@@ -68,6 +68,13 @@ DELIVERY_MOVES: Final[Mapping[DeliveryStatus, frozenset[DeliveryStatus]]] = {
     DeliveryStatus.SUPERSEDED: frozenset(),
 }
 
+#: From where a delivery may be told again, under the same ``webhook-id`` and by a schedule
+#: begun anew. What was superseded stays so: a later event says more.
+REDELIVERIES: Final[Mapping[DeliveryStatus, frozenset[DeliveryStatus]]] = {
+    DeliveryStatus.DELIVERED: frozenset({DeliveryStatus.PENDING}),
+    DeliveryStatus.EXHAUSTED: frozenset({DeliveryStatus.PENDING}),
+}
+
 AnyStatus = Status | DeliveryStatus
 _S = TypeVar("_S", Status, DeliveryStatus)
 
@@ -88,9 +95,10 @@ def allowed_before(to: AnyStatus) -> frozenset[AnyStatus]:
     return frozenset(status for status, next_ones in _table(to).items() if to in next_ones)
 
 
-def allowed_to_reopen(to: Status) -> frozenset[AnyStatus]:
-    """The finished statuses that an operator may take to this one."""
-    return frozenset(status for status, next_ones in REOPENINGS.items() if to in next_ones)
+def allowed_to_reopen(to: AnyStatus) -> frozenset[AnyStatus]:
+    """The finished statuses from which this one may be entered all the same."""
+    table = REOPENINGS if isinstance(to, Status) else REDELIVERIES
+    return frozenset(status for status, next_ones in table.items() if to in next_ones)
 
 
 def is_finished(status: AnyStatus) -> bool:

@@ -6,15 +6,32 @@ Never secrets, prompts, or the query of a signed URL.
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 import structlog
 from pydantic_core import to_json
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+#: What a task works on, asked for where a line is written: most tasks write none.
+_subject: ContextVar[Callable[[], Mapping[str, str]] | None] = ContextVar("subject", default=None)
+
+
+def note_subject(say: Callable[[], Mapping[str, str]]) -> None:
+    """Put what this says on every line of the asyncio task that calls it, to its end."""
+    _subject.set(say)
+
+
+def _add_subject(_: Any, __: str, line: EventDict) -> EventDict:
+    say = _subject.get()
+    return line if say is None else {**say(), **line}
+
 
 #: What every line has, ours and the libraries'.
 _COMMON: Final[tuple[Processor, ...]] = (
     structlog.contextvars.merge_contextvars,
+    _add_subject,
     structlog.processors.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

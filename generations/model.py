@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from generations.lifecycle import DeliveryStatus, Status, is_finished
 from generations.limits import Limits
@@ -60,6 +60,10 @@ class GenerationError:
 
     code: ErrorCode
     message: str
+
+
+#: The event that is told on request, to try an endpoint.
+TEST_EVENT: Final = "endpoint.test"
 
 
 def event_type(status: Status) -> str:
@@ -218,8 +222,8 @@ class Delivery:
     origin: str
     #: Sent as ``webhook-id``; the same for every attempt.
     event_id: str
-    #: The status that is told.
-    told: Status
+    #: The status that is told; None for a test event, which is about no generation.
+    told: Status | None
     #: With ``to_default``, the one of the last attempt.
     endpoint: str
     status: DeliveryStatus
@@ -227,6 +231,9 @@ class Delivery:
     #: The number of the told move in the generation's timeline, from 1.
     sequence: int = 0
     attempts: tuple[Attempt, ...] = ()
+    #: When it was last begun anew, and how many attempts there were by then.
+    redelivered_at: datetime | None = None
+    attempts_before: int = 0
     #: Whether it was given up because working on it brought workers down again and again.
     is_set_aside: bool = False
     #: Whether it goes to the origin's default endpoint, whichever that is at each attempt.
@@ -237,17 +244,27 @@ class Delivery:
     @property
     def event_type(self) -> str:
         """The event's name, for example ``generation.succeeded``."""
-        return event_type(self.told)
+        return event_type(self.told) if self.told else TEST_EVENT
 
     @property
     def is_finished(self) -> bool:
-        """Whether it will not be attempted again."""
+        """Whether it will not be attempted again, unless it is asked for."""
         return is_finished(self.status)
+
+    @property
+    def begun_at(self) -> datetime:
+        """When its schedule began, the last time it did."""
+        return self.redelivered_at or self.created_at
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it only shows whether the endpoint takes what it is told."""
+        return self.told is None
 
     @property
     def is_intermediate(self) -> bool:
         """Whether a later event makes it pointless."""
-        return not is_finished(self.told)
+        return self.told is not None and not is_finished(self.told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from generations.lifecycle import Status, is_finished
-from generations.model import Generation, GenerationError, Moment
+from generations.model import Delivery, Generation, GenerationError, Moment
 
 #: RunComfy's ``completed`` only means "stopped running"; the result says how it ended.
 #: https://docs.runcomfy.com/model-apis/async-queue-endpoints
@@ -108,6 +108,17 @@ def event_body(generation: Generation, sequence: int) -> dict[str, Any]:
             "timings": timings(generation.timeline[:sequence]),
             "metadata": dict(generation.metadata),
         },
+    }
+
+
+def callback_body(delivery: Delivery, generation: Generation | None) -> dict[str, Any]:
+    """What a delivery tells: an event of its generation, or a test where there is none."""
+    if generation is not None:
+        return event_body(generation, delivery.sequence)
+    return {
+        "type": delivery.event_type,
+        "timestamp": rfc3339(delivery.created_at),
+        "data": {"delivery_id": delivery.id},
     }
 
 

@@ -1,4 +1,4 @@
-"""Which generations of a list are meant, and where in it a page ended. Pure."""
+"""Which rows of a list are meant, and where in it a page ended. Pure."""
 
 import base64
 import binascii
@@ -10,9 +10,9 @@ from typing import Final, Self
 
 from generations.errors import InvalidCursor
 from generations.ids import GENERATION, is_id
-from generations.lifecycle import Status
-from generations.model import Metadata
-from generations.records import read_metadata
+from generations.lifecycle import DeliveryStatus, Status
+from generations.model import Delivery, Metadata
+from generations.records import read_metadata, to_ms
 
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
@@ -26,17 +26,20 @@ class Place:
     Neither a rank nor an offset, so that it stays where it is while rows come and go.
     """
 
-    created_ms: int
+    #: When the row was put into the index that is read, in most by its creation.
+    at_ms: int
     id: str
 
     def as_cursor(self) -> str:
         """The place as its reader is given it: opaque, with a version in front."""
-        text = f"1:{self.created_ms}:{self.id}"
+        text = f"1:{self.at_ms}:{self.id}"
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
-    def of_cursor(cls, cursor: str) -> Self:
+    def of_cursor(cls, cursor: str, kind: str = GENERATION) -> Self:
         """The place that a cursor names; anybody's, for a place tells nothing of what is there.
+
+        ``kind`` is what ids of such a list begin with.
 
         Raises:
             InvalidCursor: nobody was ever given this one.
@@ -46,7 +49,7 @@ class Place:
         except (binascii.Error, ValueError) as exc:
             raise InvalidCursor from exc
         read = _PLACE.fullmatch(text)
-        if read is None or not is_id(read[2], GENERATION):
+        if read is None or not is_id(read[2], kind):
             raise InvalidCursor
         place = cls(int(read[1]), read[2])
         if place.as_cursor() != cursor:
@@ -93,19 +96,68 @@ class Filter:
 
         With a place, nothing that is newer; what is as old may come before or after it.
         """
-        newest = "+inf"
-        if self.created_before is not None:
-            newest = f"({-(_in_us(self.created_before) // -1000)}"
-        if place is not None and not self._is_too_new(place):
-            newest = str(place.created_ms)
-        oldest = "-inf"
-        if self.created_after is not None:
-            oldest = f"({_in_us(self.created_after) // 1000}"
-        return newest, oldest
+        return _between(self.created_after, self.created_before, place)
 
-    def _is_too_new(self, place: Place) -> bool:
-        bound = self.created_before
-        return bound is not None and place.created_ms * 1000 >= _in_us(bound)
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries are meant: those that fit all of it. What is left out, all fit."""
+
+    statuses: frozenset[DeliveryStatus] = frozenset()
+    #: What the endpoint's URL begins with.
+    endpoint: str | None = None
+    #: What must have been noted on the generation, whatever else was.
+    metadata: Metadata = field(default_factory=dict)
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a record that :meth:`fits` looks at, and what leads to its generation."""
+        return ("event_id", "status", "endpoint", "created_at", "generation_id")
+
+    @property
+    def is_of_exhausted(self) -> bool:
+        """Whether only those are meant, which have an index of their own, by their end."""
+        return self.statuses == {DeliveryStatus.EXHAUSTED}
+
+    def fits(self, fields: Mapping[str, str | None]) -> bool:
+        """Whether a record is meant, but for the metadata."""
+        if self.statuses and fields["status"] not in self.statuses:
+            return False
+        created_us = int(fields["created_at"] or 0) * 1000
+        if self.created_after is not None and created_us <= _in_us(self.created_after):
+            return False
+        if self.created_before is not None and created_us >= _in_us(self.created_before):
+            return False
+        return (fields["endpoint"] or "").startswith(self.endpoint or "")
+
+    def means(self, delivery: Delivery) -> bool:
+        """As :meth:`fits`, of a record that was read."""
+        created_at = str(to_ms(delivery.created_at))
+        return self.fits(
+            {
+                "status": delivery.status,
+                "endpoint": delivery.endpoint,
+                "created_at": created_at,
+            }
+        )
+
+    def between(self, place: Place | None) -> tuple[str, str]:
+        """As of a :class:`Filter`; what is exhausted is so after its creation."""
+        before = None if self.is_of_exhausted else self.created_before
+        return _between(self.created_after, before, place)
+
+
+def _between(
+    after: datetime | None, before: datetime | None, place: Place | None
+) -> tuple[str, str]:
+    newest = "+inf"
+    if before is not None:
+        newest = f"({-(_in_us(before) // -1000)}"
+    if place is not None and (before is None or place.at_ms * 1000 < _in_us(before)):
+        newest = str(place.at_ms)
+    return newest, "-inf" if after is None else f"({_in_us(after) // 1000}"
 
 
 def _in_us(at: datetime) -> int:

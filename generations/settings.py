@@ -138,6 +138,8 @@ class GatewaySettings(StoreSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     #: How long a cancel waits for RunComfy's word before it answers that it was asked for.
     cancel_wait: Duration = timedelta(seconds=10)
+    #: How long a test of an endpoint waits for its attempt before it answers that it is pending.
+    endpoint_test_wait: Duration = timedelta(seconds=10)
     #: The origin in status_url and its like; default: that of the request.
     public_url: HttpUrl | None = None
     #: How often it looks whether a worker has fetched another catalog.

@@ -12,7 +12,9 @@ from generations.errors import StoreUnavailable
 from generations.ids import DELIVERY, EVENT, new_id
 from generations.indexes import (
     UNFINISHED,
+    deliveries_key,
     due_key,
+    exhausted_key,
 )
 from generations.lifecycle import (
     IN_FLIGHT,
@@ -36,6 +38,8 @@ from generations.moves import CHANNEL
 from generations.records import dump_json, in_ms, write_attempt, write_field
 from generations.steps import Lane, NewDelivery, Step
 
+#: What is indexed by its creation is finished after so long, at the latest.
+LONGEST_ON_ITS_WAY: Final = timedelta(days=7)
 #: Seconds between two tries of a patient settle.
 AWAY_INTERVAL: Final = 0.1
 #: RunComfy's word on a cancel: told to whoever waits for it, as a move is.
@@ -98,7 +102,7 @@ class Settling:
         self, record_id: str, lane: Lane, step: Step, guard: Mapping[str, Any], *, origin: str
     ) -> tuple[str, str, int]:
         """As :meth:`apply`, with how long the call has to wait that the step asked for (µs)."""
-        delivery_id = new_id(DELIVERY)
+        delivery_id = new_id(DELIVERY) if step.tell else ""
         message = {**self._written(record_id, step, delivery_id), **guard}
         next_lane = step.due.lane if step.due else lane
         outcome, status, wait_us, *left = await self._settle(
@@ -109,6 +113,10 @@ class Settling:
                 due_key(Lane.DELIVERIES),
                 key(delivery_id),
                 UNFINISHED,
+                deliveries_key(),
+                deliveries_key(origin),
+                exhausted_key(),
+                exhausted_key(origin),
             ],
             args=[PREFIX, origin, dump_json(message)],
         )
@@ -124,6 +132,7 @@ class Settling:
             "set": {name: write_field(name, value) for name, value in step.set.items()},
             "add": dict(step.add),
             "stamp": list(step.stamp),
+            "tally": dict(step.tally),
             "append": {"attempts": write_attempt(step.attempt)} if step.attempt else {},
         }
         if allowed := _may_be_in(step):
@@ -134,7 +143,7 @@ class Settling:
                 written["is_in_flight"] = step.to in IN_FLIGHT
             if is_finished(step.to):
                 written["keep_ms"] = in_ms(self._keep)
-        if isinstance(step.to, Status) or CANCEL_OUTCOME in step.set:
+        if step.to or CANCEL_OUTCOME in step.set:
             written["channel"] = CHANNEL
         if step.to is Status.SUBMITTING:
             written |= self._upstream.as_room()
@@ -143,12 +152,18 @@ class Settling:
             written["cancel_known"] = True
         if step.tell:
             written["delivery"] = _new_delivery(record_id, delivery_id, step.tell)
+            written["index_ms"] = in_ms(index_time(self._keep))
         return written
 
 
 def _waits(step: Step) -> dict[str, int]:
     waits = {"due_ms": step.due.delay if step.due else None, "pause_ms": step.pause}
     return {name: in_ms(wait) for name, wait in waits.items() if wait is not None}
+
+
+def index_time(keep: timedelta) -> timedelta:
+    """How long an index of creation keeps an entry: as long as its record, and longer."""
+    return LONGEST_ON_ITS_WAY + keep
 
 
 def _count_move(step: Step, left: str, spent_ms: int, model: str) -> None:

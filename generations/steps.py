@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from generations.lifecycle import AnyStatus, Status, is_finished, move
-from generations.model import Attempt, ErrorCode, Generation, GenerationError
+from generations.model import Attempt, Delivery, ErrorCode, Generation, GenerationError
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -56,6 +56,8 @@ class Step:
     add: Mapping[str, int] = field(default_factory=_nothing)
     #: Fields that get the instant of the step, on Redis's clock.
     stamp: tuple[str, ...] = ()
+    #: Fields that get the number of lines of another one, as it is then.
+    tally: Mapping[str, str] = field(default_factory=_nothing)
     #: The statuses it applies in; empty: those that the table lets move to ``to``.
     only_from: frozenset[AnyStatus] = frozenset()
     tell: NewDelivery | None = None
@@ -71,6 +73,13 @@ def telling(generation: Generation, to: Status) -> NewDelivery | None:
     if not (is_finished(to) or generation.webhook_intermediate_status):
         return None
     return NewDelivery(endpoint=generation.webhook, told=to, origin=generation.origin)
+
+
+def is_pointless(delivery: Delivery, generation: Generation) -> bool:
+    """Whether a later event already says more, or an operator took back the end that it tells."""
+    if delivery.is_intermediate:
+        return generation.delivery_ids[-1:] != (delivery.id,)
+    return len(generation.timeline) > delivery.sequence
 
 
 def finish(generation: Generation, to: Status, **facts: Any) -> Step:

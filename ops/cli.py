@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops import endpoints_commands, generations_commands, keys_commands, secrets_commands
+from ops import (
+    deliveries_commands,
+    endpoint_test_command,
+    endpoints_commands,
+    generations_commands,
+    keys_commands,
+    secrets_commands,
+)
 from ops.endings import ending_in_sentences
 from ops.submit_command import submit
 
@@ -25,7 +32,9 @@ app.add_typer(keys_commands.app, name="keys")
 keys_commands.app.command("rotate-secret")(secrets_commands.rotate_secret)
 keys_commands.app.command("signing-key")(secrets_commands.signing_key)
 app.add_typer(endpoints_commands.app, name="endpoints")
+endpoints_commands.app.command("test")(endpoint_test_command.try_endpoint)
 app.add_typer(generations_commands.app, name="generations")
+app.add_typer(deliveries_commands.app, name="deliveries")
 app.command()(submit)
 
 FolderOption = Annotated[Path, typer.Option(help="Where data, logs and keys are kept.")]
@@ -118,7 +127,10 @@ def simulator(host: HostOption = "127.0.0.1", port: PortOption = None) -> None:
 
 @app.command()
 def inspector(host: HostOption = "127.0.0.1", port: PortOption = None) -> None:
-    """Run the callback inspector; DARKROOM_INSPECTOR_SECRET is what it verifies with."""
+    """Run the callback inspector.
+
+    It verifies with DARKROOM_INSPECTOR_SECRET and DARKROOM_INSPECTOR_PUBLIC_KEYS.
+    """
     with ending_in_sentences():
         port = port or _local_settings({}).inspector_port
     _become_module("ops.inspector", host, port)

@@ -66,9 +66,9 @@ def list_generations(  # noqa: PLR0913  # Each is an option of the command.
         )
         return await find_newest(parts, wanted, origin=origin, limit=limit)
 
-    shown = _with_parts(folder, found)
+    shown = with_parts(folder, found)
     if as_json:
-        _print_json({"generations": [one.as_json() for one in shown]})
+        print_json({"generations": [one.as_json() for one in shown]})
         return
     from ops.showing import print_table
 
@@ -86,9 +86,9 @@ def show(
 
         return await find_one(parts, generation_id)
 
-    shown = _with_parts(folder, found)
+    shown = with_parts(folder, found)
     if as_json:
-        _print_json(shown.as_json())
+        print_json(shown.as_json())
         return
     from ops.showing import print_generation
 
@@ -114,7 +114,7 @@ def watch(
         with looking_at(generation_id, parts) as look:
             return await show_until_ended(look, Console(highlight=False), as_json=as_json)
 
-    record = _with_parts(folder, watched)
+    record = with_parts(folder, watched)
     if record["status"] != Status.SUCCEEDED:
         raise typer.Exit(1)
 
@@ -133,10 +133,10 @@ def cancel(
 
         return await cancel_once(await parts.store.find(generation_id), parts)
 
-    result = _with_parts(folder, cancelled)
+    result = with_parts(folder, cancelled)
     status, outcome = result.generation.status, result.outcome
     if as_json:
-        _print_json({"id": generation_id, "status": status, "outcome": outcome})
+        print_json({"id": generation_id, "status": status, "outcome": outcome})
     else:
         typer.echo(f"{generation_id}: {outcome}; it is {status} now.")
 
@@ -152,7 +152,7 @@ def resubmit(
 
     _tell_reopened(
         generation_id,
-        done=_with_parts(folder, resubmitted),
+        done=with_parts(folder, resubmitted),
         otherwise="has not failed with submission_uncertain",
         as_json=as_json,
     )
@@ -173,7 +173,7 @@ def adopt(
 
     _tell_reopened(
         generation_id,
-        done=_with_parts(folder, adopted),
+        done=with_parts(folder, adopted),
         otherwise="has not failed with submission_uncertain, result_unavailable or internal",
         as_json=as_json,
     )
@@ -181,7 +181,7 @@ def adopt(
 
 def _tell_reopened(generation_id: str, *, done: bool, otherwise: str, as_json: bool) -> None:
     if as_json:
-        _print_json({"id": generation_id, "reopened": done})
+        print_json({"id": generation_id, "reopened": done})
     elif done:
         typer.echo(f"{generation_id} goes on; its origin is told when it has finished.")
     else:
@@ -190,7 +190,8 @@ def _tell_reopened(generation_id: str, *, done: bool, otherwise: str, as_json: b
         raise typer.Exit(1)
 
 
-def _with_parts(folder: Path, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
+def with_parts(folder: Path, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
+    """What work with a gateway's parts comes to; where it cannot be done, a sentence and code 1."""
     import asyncio
 
     from ops.local.folder import Folder
@@ -217,5 +218,6 @@ async def _run(redis_url: str, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
         await redis.aclose()
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
+    """As ``--json`` prints it."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

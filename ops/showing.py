@@ -71,7 +71,7 @@ async def find_newest(
         page = await parts.listing.page(
             wanted, origin=origin, limit=min(PAGE, limit - len(found)), after=place
         )
-        found += await _shown(parts, page.generations)
+        found += await _shown(parts, page.rows)
         place = page.next
         if place is None or len(found) == limit:
             return found

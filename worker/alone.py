@@ -10,16 +10,17 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from generations.due import Claim
 from generations.errors import StoreUnavailable
-from generations.logs import configure_logs, logger
+from generations.logs import configure_logs, logger, note_subject
 from generations.model import Delivery
 from generations.settings import WorkerSettings
 from generations.steps import Lane
 from generations.tally import tally
 from generations.traces import collect_traces, end_traces
-from worker.claims import GIVEN_BACK, LEFT, act, naming, report
+from worker.claims import GIVEN_BACK, LEFT, about, act, report
 from worker.clients import Clients
 from worker.delivery import attempt_once
 from worker.polling import count_polls, poll_once
@@ -50,12 +51,12 @@ async def _try(claim: Claim, next_fence: int, clients: Clients) -> str | None:
     if taken is None:
         return None
     mine, record = taken
-    with naming(mine, record):
-        if isinstance(record, Delivery):
-            ((mine, delivery),) = await addressed([(mine, record)], clients)
-            return await act(mine, delivery, attempt_once, clients)
-        once = submit_once if claim.lane is Lane.SUBMISSIONS else poll_once
-        word = await act(mine, record, once, clients)
+    note_subject(partial(about, mine, record))
+    if isinstance(record, Delivery):
+        ((mine, delivery),) = await addressed([(mine, record)], clients)
+        return await act(mine, delivery, attempt_once, clients)
+    once = submit_once if claim.lane is Lane.SUBMISSIONS else poll_once
+    word = await act(mine, record, once, clients)
     if once is poll_once:
         count_polls([word])
     await report(Counter([word]), clients)

@@ -17,7 +17,7 @@ LEFT_OUT: Final = {"set-cookie": "(left out)"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer, as far as it was read. Header names are in lower case."""
+    """An HTTP answer, as far as it was read. Ask for header names in lower case."""
 
     status_code: int
     headers: Mapping[str, str]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from generations.model import Delivery, Generation, Origin
-from generations.presentation import event_body
+from generations.presentation import callback_body
 from generations.records import dump_json
 from generations.signing_keys import SigningKey
 from generations.trace import Trace
@@ -26,7 +26,7 @@ class Callback:
 
 def compose(
     delivery: Delivery,
-    generation: Generation,
+    generation: Generation | None,
     origin: Origin | None,
     *,
     at: datetime,
@@ -34,7 +34,7 @@ def compose(
     trace: Trace | None = None,
 ) -> Callback:
     """What the delivery's endpoint is sent in an attempt at an instant, signed by all that sign."""
-    body = dump_json(event_body(generation, delivery.sequence)).encode()
+    body = dump_json(callback_body(delivery, generation)).encode()
     signatures = sign(
         body,
         event_id=delivery.event_id,

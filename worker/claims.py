@@ -2,16 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Final, TypeVar
-
-from structlog.contextvars import bound_contextvars
 
 from generations.due import Claim, Unsettled
 from generations.errors import DarkroomError, StoreUnavailable
-from generations.logs import logger
+from generations.logs import logger, note_subject
 from generations.model import Delivery, Generation
 from generations.steps import Due, Step
 from generations.trace import ids_of
@@ -96,20 +95,20 @@ async def act(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str
         return LEFT
 
 
-def naming(claim: Claim, record: Generation | Delivery) -> AbstractContextManager[None]:
-    """Have each line that is logged meanwhile say what it is about."""
+def about(claim: Claim, record: Generation | Delivery) -> Mapping[str, str]:
+    """What each line that is logged about it says."""
     if isinstance(record, Delivery):
         ids = {"delivery_id": record.id, "generation_id": record.generation_id}
     else:
         ids = {"generation_id": record.id, **ids_of(record.trace)}
-    return bound_contextvars(lane=str(claim.lane), origin=record.origin, **ids)
+    return {"lane": str(claim.lane), "origin": record.origin, **ids}
 
 
 async def _guarded(claim: Claim, record: _R, once: Once[_R], clients: Clients) -> str:
-    with naming(claim, record):
-        try:
-            return await act(claim, record, once, clients)
-        except Exception:
-            # The edge: one record that breaks the code must not take its chunk with it.
-            log.exception("claim.broken")
-            return LEFT
+    note_subject(partial(about, claim, record))
+    try:
+        return await act(claim, record, once, clients)
+    except Exception:
+        # The edge: one record that breaks the code must not take its chunk with it.
+        log.exception("claim.broken")
+        return LEFT

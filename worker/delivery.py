@@ -23,7 +23,7 @@ from generations.logs import logger
 from generations.metrics import ATTEMPT_SECONDS, ATTEMPTS, result_of
 from generations.model import Attempt, Delivery, Generation
 from generations.pacing import AttemptAgain, decide_next_attempt
-from generations.steps import Due, Lane, Step
+from generations.steps import Due, Lane, Step, is_pointless
 from generations.trace import Trace, ids_of
 from generations.traces import span
 from worker.answers import Answer, noted_body, noted_headers, retry_after
@@ -51,8 +51,9 @@ class Attempted:
     attempt: Attempt
     #: What the endpoint asked for.
     retry_after: timedelta | None = None
-    #: How old the delivery was.
+    #: How long ago its schedule began, and how many attempts were made before that.
     age: timedelta = timedelta()
+    attempts_before: int = 0
     verdict: Verdict = Verdict.NONE
 
 
@@ -72,6 +73,9 @@ async def attempt_once(claim: Claim, delivery: Delivery, clients: Clients) -> st
 async def _look_and_decide(
     claim: Claim, delivery: Delivery, clients: Clients
 ) -> tuple[Step, Verdict]:
+    if delivery.is_test:
+        attempted = await _attempt(delivery, None, clients, at=claim.taken_at, trace=None)
+        return decide_delivery(attempted, schedule=(), draw=0), attempted.verdict
     try:
         generation = await clients.store.find(delivery.generation_id)
     except GenerationNotFound:
@@ -99,13 +103,6 @@ async def _leave(delivery: Delivery, verdict: Verdict, clients: Clients) -> None
             log.warning("endpoint.breaker", became=news, server=clients.health.server(delivery))
 
 
-def is_pointless(delivery: Delivery, generation: Generation) -> bool:
-    """Whether a later event already says more, or an operator took back the end that it tells."""
-    if delivery.is_intermediate:
-        return generation.delivery_ids[-1:] != (delivery.id,)
-    return len(generation.timeline) > delivery.sequence
-
-
 def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw: float) -> Step:
     """What an attempt's outcome means for the delivery."""
     status_code = attempted.attempt.status_code
@@ -113,7 +110,7 @@ def decide_delivery(attempted: Attempted, *, schedule: Sequence[timedelta], draw
         return Step(due=None, to=DeliveryStatus.DELIVERED, attempt=attempted.attempt)
     # 410: the endpoint wants no more (Standard Webhooks).
     decision = decide_next_attempt(
-        attempts=attempted.attempt.number,
+        attempts=attempted.attempt.number - attempted.attempts_before,
         age=attempted.age,
         schedule=() if status_code == 410 else schedule,
         retry_after=attempted.retry_after,
@@ -138,7 +135,7 @@ async def _traced_attempt(
 
 async def _attempt(
     delivery: Delivery,
-    generation: Generation,
+    generation: Generation | None,
     clients: Clients,
     *,
     at: datetime,
@@ -167,7 +164,11 @@ async def _attempt(
         error=attempt.error,
     )
     return Attempted(
-        attempt, asked_for(sent, now=at), age=at - delivery.created_at, verdict=judge(sent)
+        attempt,
+        asked_for(sent, now=at),
+        age=at - delivery.begun_at,
+        attempts_before=delivery.attempts_before,
+        verdict=judge(sent),
     )
 
 

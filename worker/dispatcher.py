@@ -33,8 +33,9 @@ log = logger(__name__)
 
 #: A task takes at most so many ids.
 LARGEST_CHUNK: Final = 100
-#: What is due is spread over about so many tasks, so that each is small while little is due.
-CHUNKS_A_ROUND: Final = 8
+#: What is due is spread over about so many tasks, so that each has one id while little is due.
+#: A task costs as much as several polls do, so with more due than that their number stays.
+CHUNKS_A_ROUND: Final = 2
 #: With so many messages waiting in a queue, no more is claimed for it: claims that nobody
 #: is about to take would only run out.
 WAITING_MESSAGES: Final = 64

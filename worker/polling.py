@@ -52,9 +52,10 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         return UNASKED
     try:
         await wait_for_call(claim, clients)
+        look = _cancel_or_look if generation.is_cancel_pending else _look
         with _span(generation) as one:
             one.collect(generation.polls + generation.failures < TRACED_POLLS)
-            looking = _look_in_time(generation, clients, now=claim.taken_at)
+            looking = look(generation, clients, now=claim.taken_at)
             step, end = await clients.calls.make(looking)
             one.collect(step.to is not None)
     except RunComfyThrottled as exc:
@@ -97,17 +98,6 @@ def _count_end(
         DETECTION_SECONDS.labels("estimated").observe((end.most - end.least) / 2)
 
 
-async def _look_in_time(
-    generation: Generation, clients: Clients, *, now: datetime
-) -> tuple[Step, Ran | None]:
-    # Several calls, each with its own limit, must not outlast the lease.
-    try:
-        async with asyncio.timeout(clients.settings.poll_timeout.total_seconds()):
-            return await _look(generation, clients, now=now)
-    except TimeoutError as exc:
-        raise RunComfyUnavailable("RunComfy did not answer in time.") from exc
-
-
 async def _look(
     generation: Generation, clients: Clients, *, now: datetime
 ) -> tuple[Step, Ran | None]:
@@ -115,18 +105,27 @@ async def _look(
     # Before the look, so that nothing of Redis can come between an answer and its settle.
     pace = await clients.durations.pace_of(generation)
     # A generation in this lane was submitted, so RunComfy's id is on its record.
-    request_id = generation.runcomfy_request_id or ""
-    if generation.is_cancel_pending:
-        outcome = await _ask_to_cancel(request_id, clients)
-        if outcome is not None:
-            return decide_cancel(generation, outcome), None
-        await clients.runcomfy.wait_for_call()
     began = monotonic()
-    seen = await clients.runcomfy.look(request_id)
+    seen = await clients.runcomfy.look(generation.runcomfy_request_id or "")
     step = decide_poll(generation, seen, now=now, draw=clients.draw(), pace=pace)
     end = end_seen(generation, seen, now=now)
     _count_end(generation, seen, end, now=now + timedelta(seconds=monotonic() - began))
     return stretched(step, clients), end
+
+
+async def _cancel_or_look(
+    generation: Generation, clients: Clients, *, now: datetime
+) -> tuple[Step, Ran | None]:
+    # Several calls, each with its own limit, must not outlast the lease.
+    try:
+        async with asyncio.timeout(clients.settings.poll_timeout.total_seconds()):
+            outcome = await _ask_to_cancel(generation.runcomfy_request_id or "", clients)
+            if outcome is not None:
+                return decide_cancel(generation, outcome), None
+            await clients.runcomfy.wait_for_call()
+            return await _look(generation, clients, now=now)
+    except TimeoutError as exc:
+        raise RunComfyUnavailable("RunComfy did not answer in time.") from exc
 
 
 async def _ask_to_cancel(request_id: str, clients: Clients) -> str | None:

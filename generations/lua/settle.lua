@@ -5,6 +5,11 @@
 -- KEYS[3] due:{lane} where its next action belongs
 -- KEYS[4] due:deliveries   KEYS[5] the record of the delivery that the step creates
 -- KEYS[6] unfinished: a set of the ids of all unfinished generations and deliveries
+-- KEYS[7] deliveries: a sorted set of all ids of deliveries by creation (ms), tests' too
+-- KEYS[8] deliveries:{origin}: the same for one origin
+-- KEYS[9] exhausted: a sorted set of the ids of exhausted deliveries that are kept, by when they
+--         were given up (ms), tests left out
+-- KEYS[10] exhausted:{origin}: the same for one origin
 -- ARGV[1] what keys begin with   ARGV[2] the origin (see line.lua for its keys)
 -- ARGV[3] the step, as JSON (strings but for numbers named ms and the "add" counts):
 --   id, next_fence
@@ -15,6 +20,7 @@
 --   having      { field: text } that the record must still hold; absent: whatever
 --   set, append { field: text }   add { field: number }
 --   stamp       [ field ]: set to this instant
+--   tally       { field: another }: set to how many lines the other field has
 --   due_ms      until the next action, which is no later than a generation's deadline, but for
 --               what is being submitted; absent: none
 --   cancel_known  due_ms was chosen in the knowledge of the cancel that is pending
@@ -25,6 +31,7 @@
 --               end is still to be told is kept until it was, and so long from then
 --   delivery    { id, fields = { field: text } }; with an empty endpoint it is for the origin's
 --               default endpoint, and there is none where the origin has none
+--   index_ms    how long an entry of KEYS[7] and KEYS[8] is kept
 --   is_in_flight  whether "to" means that RunComfy may have it; absent: no generation's step
 --   needs_room  the step needs room among what RunComfy may have, of the origin and of all, and
 --               a call. Without them the record stays as it is and is back in its line
@@ -40,16 +47,31 @@
 -- line; the claim is given up), or "missing"; wait is how long the call that was asked for has to
 -- wait (µs).
 
+-- The id and the key of the generation whose last event a delivery tells; nothing for a test, an
+-- earlier event, and what is no delivery.
+local function generation_of(delivery, id)
+  local generation = redis.call('HGET', delivery, 'generation_id') or ''
+  local key = string.sub(delivery, 1, #delivery - #id) .. generation
+  local deliveries = generation ~= '' and redis.call('HGET', key, 'deliveries') or ''
+  if string.sub(deliveries, -#id - 1) == id .. ' ' then
+    return generation, key
+  end
+end
+
 -- A generation whose end was told, or is told no more, need not be kept for that any longer. Its
 -- last delivery tells the end; one that was reopened meanwhile has not ended.
 local function let_go_of_generation(delivery, unfinished, id, keep_ms)
-  local generation = redis.call('HGET', delivery, 'generation_id')
+  local generation, key = generation_of(delivery, id)
   if generation and redis.call('SISMEMBER', unfinished, generation) == 0 then
-    local key = string.sub(delivery, 1, #delivery - #id) .. generation
-    local deliveries = redis.call('HGET', key, 'deliveries') or ''
-    if string.sub(deliveries, -#id - 1) == id .. ' ' then
-      redis.call('PEXPIRE', key, keep_ms)
-    end
+    redis.call('PEXPIRE', key, keep_ms)
+  end
+end
+
+-- What is known of an entry is kept as long as the entry.
+local function index(keys, id, at, keep_ms)
+  for _, key in ipairs(keys) do
+    redis.call('ZADD', key, at, id)
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', at - keep_ms)
   end
 end
 
@@ -74,6 +96,10 @@ if step.fence and fence ~= step.fence then
   return {'fenced', status, 0}
 end
 if step.from and not step.from[status] then
+  return {'refused', status, 0}
+end
+if step.to == 'pending' and step.to ~= status and not generation_of(KEYS[1], step.id) then
+  -- Told again, it would be told after a later event, or of a generation that is gone.
   return {'refused', status, 0}
 end
 for field, text in pairs(step.having or {}) do
@@ -137,6 +163,10 @@ end
 for _, field in ipairs(step.stamp) do
   redis.call('HSET', record, field, now)
 end
+for field, other in pairs(step.tally or {}) do
+  local _, lines = string.gsub(redis.call('HGET', record, other) or '', '\n', '')
+  redis.call('HSET', record, field, lines)
+end
 for field, count in pairs(step.add) do
   redis.call('HINCRBY', record, field, count)
 end
@@ -159,6 +189,14 @@ if step.to and step.to ~= status then
     redis.call('ZREM', at.line, step.id)
   end
   redis.call('PERSIST', record)
+  if step.to == 'pending' then
+    local _, generation = generation_of(record, step.id)
+    redis.call('PERSIST', generation)
+    redis.call('ZREM', KEYS[9], step.id)
+    redis.call('ZREM', KEYS[10], step.id)
+  elseif step.to == 'exhausted' and redis.call('HGET', record, 'generation_id') ~= '' then
+    index({KEYS[9], KEYS[10]}, step.id, now, step.keep_ms)
+  end
   status = step.to
   moved = true
 end
@@ -187,6 +225,7 @@ if step.delivery then
     'sequence', sequence)
   redis.call('ZADD', KEYS[4], now, delivery.id)
   redis.call('SADD', KEYS[6], delivery.id)
+  index({KEYS[7], KEYS[8]}, delivery.id, now, step.index_ms)
   redis.call('HSET', record, 'deliveries',
     (redis.call('HGET', record, 'deliveries') or '') .. delivery.id .. ' ')
 end

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
 from ops.inspector.answers import Answer, is_at_or_below
-from ops.inspector.verification import Finding, Verdict
+from ops.inspector.verification import Check, Finding, Verdict
 
 # A sender may come back for a day: ids outlive their callbacks, but not without bound.
 _IDS_PER_CALLBACK: Final = 10
@@ -46,6 +46,8 @@ class Callback(BaseModel):
     verdict: Finding
     verdict_sentence: str
     verified: bool
+    #: What each signature in the header came to.
+    checks: tuple[Check, ...]
     #: The status it was answered with; None: it was left hanging.
     answered: int | None
     headers: dict[str, str]
@@ -130,6 +132,7 @@ def _callback(
         verdict=verdict.finding,
         verdict_sentence=verdict.sentence,
         verified=verdict.is_verified,
+        checks=verdict.checks,
         answered=None if answer.hang else answer.status,
         headers=arrival.headers,
         body=_parsed(arrival.body),

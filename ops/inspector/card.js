@@ -1,4 +1,4 @@
-// One callback as a card. Everything a sender wrote goes through textContent.
+// A callback as a card. Everything a sender wrote goes through textContent.
 
 const SIGNING = new Set(["webhook-id", "webhook-timestamp", "webhook-signature"]);
 // Colouring a longer body would make the page sluggish.
@@ -12,27 +12,68 @@ export function element(tag, className = "", text = "") {
   return made;
 }
 
-export function card(callback) {
+// One callback with all its attempts, the newest first; one of them is looked at.
+export function card(attempts, { shown = attempts[0], open = [] } = {}) {
   const item = element("li", "card");
-  item.dataset.n = callback.n;
-  item.append(top(callback), facts(callback));
-  const message = problem(callback.body);
+  item.append(top(shown), facts(shown));
+  if (attempts.length > 1) item.append(attemptsOf(attempts, shown, item));
+  item.append(checks(shown));
+  const message = problem(shown.body);
   if (message) item.append(element("p", "problem", message));
-  const shown = outputs(callback.body?.data?.output);
-  if (shown.childElementCount) item.append(shown);
+  const pictures = outputs(shown.body?.data?.output);
+  if (pictures.childElementCount) item.append(pictures);
   const folds = element("div", "folds");
   folds.append(
-    fold(`Body, ${size(callback)}`, () => bodyOf(callback)),
-    fold(`Headers, ${Object.keys(callback.headers).length}`, () => headersOf(callback.headers)),
+    fold("body", `Body, ${size(shown)}`, () => bodyOf(shown), open),
+    fold("headers", `Headers, ${Object.keys(shown.headers).length}`, () => headersOf(shown.headers), open),
   );
   item.append(folds);
+  item.shown = shown;
   return item;
+}
+
+// The names of what is unfolded on a card.
+export function unfolded(item) {
+  return [...item.querySelectorAll("details[open]")].map((details) => details.dataset.name);
+}
+
+function attemptsOf(attempts, shown, item) {
+  const list = element("div", "attempts");
+  list.setAttribute("role", "group");
+  list.setAttribute("aria-label", "Attempts, the first one first");
+  for (const attempt of [...attempts].reverse()) {
+    const button = element("button", isGood(attempt) ? "good" : "bad");
+    button.type = "button";
+    button.append(element("b", "", `#${attempt.attempt_number_seen}`), ` ${answered(attempt)} `);
+    button.append(time(attempt.received_at));
+    button.setAttribute("aria-pressed", String(attempt === shown));
+    button.addEventListener("click", () => {
+      const next = card(attempts, { shown: attempt, open: unfolded(item) });
+      item.replaceWith(next);
+      next.querySelector('.attempts [aria-pressed="true"]').focus();
+      next.dispatchEvent(new CustomEvent("shown", { bubbles: true }));
+    });
+    list.append(button);
+  }
+  return list;
+}
+
+function isGood(callback) {
+  return callback.answered !== null && callback.answered < 300;
+}
+
+function answered(callback) {
+  return callback.answered === null ? "left hanging" : `${callback.answered}`;
+}
+
+export function title(callback) {
+  return words(callback.body?.type) || "callback without a type";
 }
 
 function top(callback) {
   const row = element("div", "top");
   const data = callback.body?.data;
-  row.append(element("span", "type", words(callback.body?.type) || "callback without a type"));
+  row.append(element("h2", "type", title(callback)));
   const id = words(data?.request_id) || words(data?.id);
   if (id) row.append(element("span", "id", id));
   row.append(badge(callback), time(callback.received_at));
@@ -40,9 +81,19 @@ function top(callback) {
 }
 
 function badge(callback) {
-  if (callback.verified) return element("span", "badge good", "signature verified");
-  const look = callback.verdict === "no secret" ? "badge unsure" : "badge bad";
-  return element("span", look, callback.verdict_sentence);
+  if (callback.verified) return element("span", "badge good", "✓ signature verified");
+  if (callback.verdict === "no secret") return element("span", "badge unsure", callback.verdict_sentence);
+  return element("span", "badge bad", `✗ ${callback.verdict_sentence}`);
+}
+
+// What each signature in the header came to.
+function checks(callback) {
+  const row = element("div", "checks");
+  for (const { version, by, is_checked: isChecked } of callback.checks) {
+    const said = by ?? (isChecked ? "no key of ours" : "not checked here");
+    row.append(element("span", by ? "check good" : "check", `${version} · ${said}`));
+  }
+  return row;
 }
 
 function time(instant) {
@@ -60,10 +111,10 @@ function facts(callback) {
   const data = callback.body?.data;
   const say = (text, className) => row.append(element("span", className, text));
   if (words(data?.model_id)) say(data.model_id);
-  if (callback.attempt_number_seen !== null) say(`attempt ${callback.attempt_number_seen} seen`);
   if (Number.isInteger(data?.submissions)) say(`submissions ${data.submissions}`);
   if (callback.answered === null) say("left hanging", "bad");
-  else say(`answered ${callback.answered}`, callback.answered < 300 ? "" : "bad");
+  else say(`answered ${callback.answered}`, isGood(callback) ? "" : "bad");
+  if (callback.webhook_id) say(callback.webhook_id, "id");
   say(callback.query ? `${callback.path}?${callback.query}` : callback.path, "id");
   return row;
 }
@@ -99,10 +150,16 @@ function addresses(one, many) {
 }
 
 // Filled when first opened: most callbacks are never unfolded.
-function fold(title, fill) {
+function fold(name, title, fill, open) {
   const details = element("details");
+  details.dataset.name = name;
   details.append(element("summary", "", title));
-  details.addEventListener("toggle", () => details.append(fill()), { once: true });
+  if (open.includes(name)) {
+    details.open = true;
+    details.append(fill());
+  } else {
+    details.addEventListener("toggle", () => details.append(fill()), { once: true });
+  }
   return details;
 }
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import Depends, Request
 from fastapi.sse import ServerSentEvent
 
@@ -18,6 +19,7 @@ class Inspection:
     """One inspector's log, switch and feed; each change is told to the feed."""
 
     keys: tuple[bytes, ...]
+    public_keys: tuple[Ed25519PublicKey, ...]
     hang_seconds: float
     log: CallbackLog
     switch: AnswerSwitch
@@ -26,14 +28,25 @@ class Inspection:
     @classmethod
     def begin(cls, settings: InspectorSettings) -> "Inspection":
         log = CallbackLog(keep=settings.keep)
-        return cls(settings.keys(), settings.hang_seconds, log, AnswerSwitch(), Feed())
+        return cls(
+            settings.keys(),
+            settings.verifying_keys(),
+            settings.hang_seconds,
+            log,
+            AnswerSwitch(),
+            Feed(),
+        )
 
     def receive(self, arrival: Arrival) -> Answer:
         """Keep one callback and return how it is to be answered."""
         before = self.switch.current
         answer = self.switch.take(arrival.path)
         verdict = verify(
-            headers=arrival.headers, body=arrival.body, keys=self.keys, now=arrival.received_at
+            headers=arrival.headers,
+            body=arrival.body,
+            keys=self.keys,
+            public_keys=self.public_keys,
+            now=arrival.received_at,
         )
         self._tell_callback(self.log.record(arrival, verdict=verdict, answer=answer))
         if self.switch.current != before:

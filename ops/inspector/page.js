@@ -1,11 +1,17 @@
 // The list, the counts and the switch, kept live over server-sent events.
 
-import { card } from "./card.js";
+import { card, title, unfolded } from "./card.js";
 
 const SHOWN = 200;
+const MOST_ATTEMPTS = 50;
+// Seconds that a 429 asks for where nothing else is said.
+const PATIENCE = 5;
 const find = (id) => document.getElementById(id);
 const list = find("list");
 const counts = { received: 0, verified: 0, not_verified: 0 };
+// The attempts of each callback, the newest first, and the card that shows them.
+const attemptsOf = new Map();
+const cardOf = new Map();
 let newest = 0;
 // What arrives while the list is being read waits here, so that nothing is lost or shown twice.
 let waiting = null;
@@ -19,10 +25,27 @@ function showCounts() {
   document.title = counts.received ? `(${counts.received}) Darkroom inspector` : "Darkroom inspector";
 }
 
+// Attempts of one callback have its webhook-id; what has none stands alone.
+function keyOf(callback) {
+  return callback.webhook_id === null ? `n ${callback.n}` : `id ${callback.webhook_id}`;
+}
+
+function place(key, item) {
+  item.dataset.key = key;
+  cardOf.set(key, item);
+  return item;
+}
+
 function showList(listed) {
   Object.assign(counts, listed.counts);
   newest = listed.callbacks[0]?.n ?? 0;
-  list.replaceChildren(...listed.callbacks.map(card));
+  attemptsOf.clear();
+  cardOf.clear();
+  for (const callback of listed.callbacks) {
+    const key = keyOf(callback);
+    attemptsOf.set(key, [...(attemptsOf.get(key) ?? []), callback]);
+  }
+  list.replaceChildren(...[...attemptsOf].map(([key, attempts]) => place(key, card(attempts))));
   showCounts();
 }
 
@@ -32,12 +55,36 @@ function add(callback) {
   newest = callback.n;
   counts.received += 1;
   counts[callback.verified ? "verified" : "not_verified"] += 1;
-  const item = card(callback);
+  const key = keyOf(callback);
+  const before = attemptsOf.get(key) ?? [];
+  const old = cardOf.get(key);
+  attemptsOf.set(key, [callback, ...before].slice(0, MOST_ATTEMPTS));
+  // Whoever looks at an earlier attempt goes on doing so.
+  const stays = old && old.shown !== before[0] && before.includes(old.shown);
+  const shown = stays ? old.shown : callback;
+  const item = place(key, card(attemptsOf.get(key), { shown, open: old ? unfolded(old) : [] }));
   item.classList.add("new");
+  const hadFocus = old?.contains(document.activeElement);
+  old?.remove();
   list.prepend(item);
-  while (list.childElementCount > SHOWN) list.lastElementChild.remove();
+  if (hadFocus) item.querySelector("summary").focus({ preventScroll: true });
+  while (list.childElementCount > SHOWN) forget(list.lastElementChild);
+  const verdict = callback.verified ? "signature verified" : callback.verdict_sentence;
+  find("news").textContent = `${title(callback)}, ${verdict}`;
   showCounts();
 }
+
+function forget(item) {
+  attemptsOf.delete(item.dataset.key);
+  cardOf.delete(item.dataset.key);
+  item.remove();
+}
+
+// A card that shows another attempt takes the place of the one before it.
+list.addEventListener("shown", ({ target }) => {
+  const key = keyOf(target.shown);
+  place(key, target);
+});
 
 async function readAll() {
   waiting = [];
@@ -100,7 +147,7 @@ function chosen(choice) {
     status,
     hang,
     times: numberIn("times"),
-    retry_after: numberIn("retry-after"),
+    retry_after: numberIn("retry-after") ?? (status === 429 && !hang ? PATIENCE : null),
     path: path && (path.startsWith("/") ? path : `/${path}`) || null,
   };
 }

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from generations.secret_files import SettingsFromFiles
-from ops.inspector.verification import secret_key
+from ops.inspector.verification import public_key, secret_key
 
 
 class InspectorSettings(SettingsFromFiles):
@@ -18,6 +19,8 @@ class InspectorSettings(SettingsFromFiles):
 
     #: One or several ``whsec_…``, separated by spaces or commas; any of them may have signed.
     secret: SecretStr | None = None
+    #: One or several ``whpk_…``, written as secrets are; any of them may have signed (v1a).
+    public_keys: str | None = None
     #: How many callbacks stay in memory; the oldest make room for new ones.
     keep: PositiveInt = 1000
     #: How long a callback is left unanswered when the switch says ``hang``.
@@ -29,13 +32,26 @@ class InspectorSettings(SettingsFromFiles):
         list(_keys_in(secret))
         return secret
 
+    @field_validator("public_keys")
+    @classmethod
+    def _are_readable(cls, public_keys: str | None) -> str | None:
+        for word in _words(public_keys):
+            public_key(word)
+        return public_keys
+
+    def verifying_keys(self) -> tuple[Ed25519PublicKey, ...]:
+        """The public keys of those that may have signed."""
+        return tuple(public_key(word) for word in _words(self.public_keys))
+
     def keys(self) -> tuple[bytes, ...]:
         """The keys that may have signed; empty without a secret."""
         return tuple(_keys_in(self.secret))
 
 
 def _keys_in(secret: SecretStr | None) -> Iterator[bytes]:
-    if secret is None:
-        return
-    for word in secret.get_secret_value().replace(",", " ").split():
+    for word in _words(secret.get_secret_value() if secret else None):
         yield secret_key(word)
+
+
+def _words(text: str | None) -> list[str]:
+    return (text or "").replace(",", " ").split()

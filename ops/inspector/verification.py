@@ -1,4 +1,4 @@
-"""Whether a callback was signed by a secret that we know: Standard Webhooks, version 1.
+"""Whether a callback was signed by a key that we know: Standard Webhooks, v1 and v1a.
 
 Pure: no clock and no I/O. What a sender must do is written down at
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -10,14 +10,23 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 TOLERANCE: Final = timedelta(seconds=300)
 PREFIX: Final = "whsec_"
 
+PUBLIC_PREFIX: Final = "whpk_"
+
+#: More signatures than any rotation has.
+_MOST_SIGNATURES: Final = 50
+_LONGEST_VERSION: Final = 10
 _ID, _TIMESTAMP, _SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 # Twelve digits last until the year 33658 and keep absurd numbers out of the arithmetic.
 _UNIX_SECONDS: Final = re.compile(r"[0-9]{1,12}")
@@ -36,11 +45,24 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """What one signature in the header came to."""
+
+    #: ``v1``, ``v1a`` or whatever the sender wrote.
+    version: str
+    #: For example ``secret 1``, by the order of the settings; None where nothing we know signed.
+    by: str | None
+    #: False: nobody here can check signatures of this version.
+    is_checked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """A finding, and the sentence that tells a person."""
+    """A finding, the sentence that tells a person, and what each signature came to."""
 
     finding: Finding
     sentence: str
+    checks: tuple[Check, ...] = ()
 
     @property
     def is_verified(self) -> bool:
@@ -65,21 +87,38 @@ def secret_key(secret: str) -> bytes:
     return key
 
 
+def public_key(text: str) -> Ed25519PublicKey:
+    """The key inside ``whpk_<base64>``.
+
+    Raises:
+        ValueError: this is no such key.
+    """
+    if not text.startswith(PUBLIC_PREFIX):
+        raise ValueError(f"a public key starts with {PUBLIC_PREFIX}")
+    return Ed25519PublicKey.from_public_bytes(base64.b64decode(text.removeprefix(PUBLIC_PREFIX)))
+
+
 def verify(
-    *, headers: Mapping[str, str], body: bytes, keys: Sequence[bytes], now: datetime
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    keys: Sequence[bytes],
+    now: datetime,
+    public_keys: Sequence[Ed25519PublicKey] = (),
 ) -> Verdict:
     """The verdict on one callback.
 
-    ``headers`` have lower-case names, ``now`` knows its time zone. Signatures of
-    other versions (``v1a``) stand beside ours in the header and are passed over.
+    ``headers`` have lower-case names, ``now`` knows its time zone. One signature that a key of
+    ours made is enough; of other versions, and of keys that nobody here has, any may stand
+    beside it.
     """
-    if not keys:
+    if not keys and not public_keys:
         return Verdict(Finding.NO_SECRET, "No secret is set here, so nothing was checked.")
     missing = [name for name in (_ID, _TIMESTAMP, _SIGNATURE) if not headers.get(name)]
     if missing:
         return Verdict(Finding.HEADER_MISSING, f"Missing: {', '.join(missing)}.")
     return _verdict_on_time(headers[_TIMESTAMP], now) or _verdict_on_signature(
-        headers, body=body, keys=keys
+        headers, body=body, keys=keys, public_keys=public_keys
     )
 
 
@@ -100,17 +139,49 @@ def _verdict_on_time(timestamp: str, now: datetime) -> Verdict | None:
 
 
 def _verdict_on_signature(
-    headers: Mapping[str, str], *, body: bytes, keys: Sequence[bytes]
+    headers: Mapping[str, str],
+    *,
+    body: bytes,
+    keys: Sequence[bytes],
+    public_keys: Sequence[Ed25519PublicKey],
 ) -> Verdict:
     # Header values are bytes that the server decoded as latin-1: this is the way back.
     signed = f"{headers[_ID]}.{headers[_TIMESTAMP]}.".encode("latin-1") + body
     expected = [_signature(key, signed) for key in keys]
-    given = [word.encode("latin-1") for word in headers[_SIGNATURE].split()]
-    # Every pair is compared, each in constant time, so that time tells nothing.
-    matches = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in given]
-    if any(matches):
-        return Verdict(Finding.VERIFIED, "Signature verified.")
-    return Verdict(Finding.WRONG_SIGNATURE, "No signature matches this callback.")
+    words = headers[_SIGNATURE].split()[:_MOST_SIGNATURES]
+    checks = tuple(
+        _check_public(word, signed, public_keys)
+        if public_keys and word.startswith("v1a,")
+        else _check(word, expected)
+        for word in words
+    )
+    signers = sorted({check.by for check in checks if check.by})
+    if signers:
+        return Verdict(Finding.VERIFIED, f"Signature verified with {_listed(signers)}.", checks)
+    return Verdict(Finding.WRONG_SIGNATURE, "No signature matches this callback.", checks)
+
+
+def _check(word: str, expected: Sequence[bytes]) -> Check:
+    version, _, _ = word.partition(",")
+    if version != "v1" or not expected:
+        return Check(version[:_LONGEST_VERSION], None, is_checked=False)
+    # Compared with each, each in constant time, so that time tells nothing.
+    matches = [hmac.compare_digest(ours, word.encode("latin-1")) for ours in expected]
+    by = next((f"secret {n}" for n, is_ours in enumerate(matches, 1) if is_ours), None)
+    return Check(version, by)
+
+
+def _check_public(word: str, signed: bytes, public_keys: Sequence[Ed25519PublicKey]) -> Check:
+    for n, key in enumerate(public_keys, 1):
+        # What is no base64 is no signature either.
+        with suppress(InvalidSignature, ValueError):
+            key.verify(base64.b64decode(word.removeprefix("v1a,")), signed)
+            return Check("v1a", f"public key {n}")
+    return Check("v1a", None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names)
 
 
 def _signature(key: bytes, signed: bytes) -> bytes:

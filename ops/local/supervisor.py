@@ -44,6 +44,12 @@ class Supervisor:
         """The processes of the parts that live now."""
         return {k.part.name: k.process.pid for k in self._keepers if k.process}
 
+    async def end(self, name: str, *, grace: float) -> None:
+        """End one part, and keep it no longer."""
+        keeper = next(keeper for keeper in self._keepers if keeper.part.name == name)
+        await keeper.stop(grace=grace)
+        self._keepers.remove(keeper)
+
     async def stop(self, *, grace: float) -> None:
         """End every part, the last first; what does not end within the grace is killed."""
         while self._keepers:

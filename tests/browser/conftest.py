@@ -22,6 +22,8 @@ _QUIET: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A picture of something half faded in shows nothing.
+    "--force-prefers-reduced-motion",
     "--window-size=1280,1000",
 )
 

@@ -35,6 +35,7 @@ def gateway(
         MAX_BODY_BYTES=str(BODY_LIMIT),
         MAX_BATCH_BYTES=str(BATCH_LIMIT),
         CANCEL_WAIT="2",
+        ENDPOINT_TEST_WAIT="0.5",
         CATALOG_CHECK="0.05",
         WEBHOOK_ALLOW="hooks.internal,10.1.0.0/16",
     )

@@ -12,12 +12,13 @@ import httpx
 
 from tests.builders import UNLISTED
 
-#: Path parameters that name a generation.
-IDS: Final = frozenset({"generation_id", "request_id"})
+#: Path parameters that name a generation, or what belongs to one.
+IDS: Final = frozenset({"generation_id", "request_id", "delivery_id"})
 #: Bodies of operations that describe none as a whole.
 BODIES: Final[Mapping[str, Any]] = {
     "create_generations": {"generations": [{"model": UNLISTED, "input": {}}] * 2},
     "cancel_generations": {"all": True},
+    "redeliver_deliveries": {"all": True},
 }
 
 

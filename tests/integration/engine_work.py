@@ -9,10 +9,10 @@ from generations.due import Claim
 from generations.errors import RunComfyRejected, RunComfyUnavailable, SubmissionUncertain
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import Delivery, Generation, OnUncertain
-from generations.steps import Due, Lane, Step
+from generations.steps import Due, Lane, Step, is_pointless
 from tests.builders import NOW, an_attempt
 from worker.costs import decide_cost
-from worker.delivery import Attempted, decide_delivery, is_pointless
+from worker.delivery import Attempted, decide_delivery
 from worker.leases import Leases
 from worker.polling import decide_cancel, decide_poll, look_later
 from worker.runcomfy.protocol import NotThere, Observation

@@ -34,7 +34,10 @@ SCHEMATHESIS = [sys.executable, "-m", "schemathesis.cli", "--config-file", CONFI
 def hasty_gateway(valkey_server: RedisServer, tmp_path: Path) -> Iterator[GatewayProcess]:
     """A gateway that waits for no worker, as there is none."""
     started = GatewayProcess(
-        tmp_path / "gateway.log", redis_url=valkey_server.url(), CANCEL_WAIT="0"
+        tmp_path / "gateway.log",
+        redis_url=valkey_server.url(),
+        CANCEL_WAIT="0",
+        ENDPOINT_TEST_WAIT="0",
     )
     yield started
     started.stop()

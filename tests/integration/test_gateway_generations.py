@@ -117,6 +117,9 @@ async def test_deliveries_are_shown_with_their_attempts(
     (delivery,) = (await fetch(studio, generation_id))["deliveries"]
     assert delivery == {
         "id": delivery["id"],
+        "generation_id": generation_id,
+        "created_at": delivery["created_at"],
+        "redelivered_at": None,
         "event_id": delivery["event_id"],
         "type": "generation.succeeded",
         "endpoint": ENDPOINT,
@@ -129,6 +132,10 @@ async def test_deliveries_are_shown_with_their_attempts(
                 "duration_ms": 12,
                 "status_code": 200,
                 "error": "odd\u2028words",
+                "address": "203.0.113.7",
+                "dials": 1,
+                "response_headers": {"content-type": "text/plain"},
+                "response_body": "ok\u2028",
             }
         ],
     }
@@ -146,6 +153,9 @@ async def attempt_delivery(worker: PlayedWorker) -> None:
         duration_ms=12,
         status_code=200,
         error="odd\u2028words",
+        address="203.0.113.7",
+        response_headers={"content-type": "text/plain"},
+        response_body="ok\u2028",
     )
     step = Step(to=DeliveryStatus.DELIVERED, due=None, attempt=attempt)
     assert await worker.due.settle(mine, step)

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from generations.connection import connect, key
 from generations.lifecycle import Status
 from generations.listing import MOST_LOOKED_AT, STEP, Listing, Page, index_of
+from generations.model import Generation
 from generations.records import as_accepted, write_new_generation
 from generations.selection import Filter, Place
 from generations.store import GenerationStore
@@ -47,8 +48,8 @@ async def read_all(
     place: Place | None = None
     while True:
         page = await listing.page(wanted or Filter(), origin=origin, limit=limit, after=place)
-        assert len(page.generations) <= limit
-        ids += [generation.id for generation in page.generations]
+        assert len(page.rows) <= limit
+        ids += [generation.id for generation in page.rows]
         place = page.next
         if place is None:
             return ids
@@ -76,7 +77,7 @@ async def test_the_last_page_knows_that_it_is_the_last(
 ) -> None:
     await accept_many(store, 4)
     page = await listing.page(Filter(), origin="studio", limit=4)
-    assert (len(page.generations), page.next) == (4, None)
+    assert (len(page.rows), page.next) == (4, None)
 
 
 async def test_an_origin_lists_its_own(store: GenerationStore, listing: Listing) -> None:
@@ -93,8 +94,8 @@ async def test_a_place_of_another_origin_shows_nothing_of_it(
     accepted = [await accept(store, origin=o) for o in ("archive", "studio") * 3]
     studios = (await listing.page(Filter(), origin="studio", limit=1)).next
     page = await listing.page(Filter(), origin="archive", limit=9, after=studios)
-    assert {generation.origin for generation in page.generations} <= {"archive"}
-    assert {generation.id for generation in page.generations} <= {g.id for g in accepted[::2]}
+    assert {generation.origin for generation in page.rows} <= {"archive"}
+    assert {generation.id for generation in page.rows} <= {g.id for g in accepted[::2]}
 
 
 async def test_what_expired_is_left_out_and_its_entry_forgotten(
@@ -133,10 +134,10 @@ async def test_a_page_ends_early_where_few_of_many_fit(
     (oldest,) = await keep(store_redis, [1], status="failed")
     await keep(store_redis, range(2, MOST_LOOKED_AT + 500))
     first = await listing.page(FAILED, origin="studio", limit=10)
-    assert first.generations == []
+    assert first.rows == []
     assert first.next is not None
     second = await listing.page(FAILED, origin="studio", limit=10, after=first.next)
-    assert [generation.id for generation in second.generations] == [oldest.id]
+    assert [generation.id for generation in second.rows] == [oldest.id]
     assert second.next is None
 
 
@@ -147,7 +148,7 @@ async def test_an_early_page_keeps_what_it_found(
     fit = await keep(store_redis, [1, 5_000], status="failed")
     await keep(store_redis, range(2, MOST_LOOKED_AT + 500))
     pages = [await listing.page(FAILED, origin="studio", limit=2)]
-    assert [generation.id for generation in pages[0].generations] == [fit[1].id]
+    assert [generation.id for generation in pages[0].rows] == [fit[1].id]
     assert await read_all(listing, FAILED, limit=2) == ids_of(fit)
 
 
@@ -186,14 +187,14 @@ class Reader:
         page = await Listing(self.redis).page(
             self.wanted, origin="studio", limit=self.limit, after=self.place
         )
-        self.ids += [generation.id for generation in page.generations]
+        self.ids += [generation.id for generation in page.rows]
         self.place, self.is_at_end = page.next, page.next is None
         check_order(page, self.place)
 
 
-def check_order(page: Page, end: Place | None) -> None:
+def check_order(page: Page[Generation], end: Place | None) -> None:
     """Its rows are in order, and the cursor comes after none that it did not show."""
-    shown = [(generation.created_at, generation.id) for generation in page.generations]
+    shown = [(generation.created_at, generation.id) for generation in page.rows]
     assert shown == sorted(shown, reverse=True)
     assert end is None or Place.of_cursor(end.as_cursor()) == end
 

@@ -307,7 +307,7 @@ async def test_whose_callback_was_set_aside_is_listed_with_those_that_were(
     (delivery_id,) = (await store.find(told.id)).delivery_ids
     await die_until_set_aside(due, store_redis, Lane.DELIVERIES, delivery_id)
     page = await Listing(store_redis).page(Filter(is_set_aside=True), origin=None, limit=9)
-    assert [found.id for found in page.generations] == [told.id]
+    assert [found.id for found in page.rows] == [told.id]
 
 
 async def test_a_delivery_of_what_is_gone_is_set_aside_all_the_same(

@@ -9,7 +9,7 @@ from generations.due import DueIndex
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import ErrorCode, Generation
 from generations.presentation import event_body
-from generations.steps import Lane, Step, fail, finish
+from generations.steps import Lane, Step, fail, finish, is_pointless
 from generations.store import GenerationStore
 from tests.builders import ENDPOINT
 from tests.integration.claiming import (
@@ -23,7 +23,6 @@ from tests.integration.claiming import (
 )
 from tests.integration.test_due_safeguards import uncertain
 from tests.integration.test_poison import die_until_set_aside
-from worker.delivery import is_pointless
 
 
 async def failed_again(store: GenerationStore, due: DueIndex, code: ErrorCode) -> Generation:

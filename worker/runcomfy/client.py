@@ -2,11 +2,11 @@
 
 Submissions go over httpx's own transport, each on a fresh connection, because only its
 exceptions tell the truth about what was sent (design, decision 6). Everything that may be
-repeated goes over aiohttp's, which is several times cheaper under concurrency.
+repeated goes over aiohttp, at a quarter of the cost (ops/decisions/0011).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import monotonic
@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
 from generations.errors import RunComfyUnavailable, SubmissionUncertain
 from generations.lifecycle import Status
@@ -39,9 +39,9 @@ NEVER_SENT: Final = (
     httpx.UnsupportedProtocol,
 )
 #: What a submission can fail with, those above among them.
-SUBMIT_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError)
-#: What polls can fail with; httpx-aiohttp lets some of aiohttp's errors through unmapped.
-POLL_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, TimeoutError)
+SUBMIT_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError)
+#: What polls can fail with.
+POLL_FAILURES: Final = (aiohttp.ClientError, OSError)  # TimeoutError is one of the latter.
 
 _R = TypeVar("_R")
 NextCall = Callable[[], Awaitable[timedelta]]
@@ -49,6 +49,10 @@ NextCall = Callable[[], Awaitable[timedelta]]
 
 async def _at_once() -> timedelta:
     return timedelta()
+
+
+class TooLong(OSError):
+    """The answer is longer than any that is meant."""
 
 
 class RunComfyClient:
@@ -82,12 +86,12 @@ class RunComfyClient:
             cookies=_no_cookies(),
             trust_env=False,
         )
-        self._others = httpx.AsyncClient(
+        self._others = aiohttp.ClientSession(
             headers=headers,
-            timeout=httpx.Timeout(poll_timeout.total_seconds(), connect=connect),
-            transport=AiohttpTransport(client=_session),
-            cookies=_no_cookies(),
-            trust_env=False,
+            # Each call is bounded as a whole.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect),
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=30),
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
 
     async def submit(self, model_id: str, given: Json) -> str:
@@ -108,7 +112,7 @@ class RunComfyClient:
             # httpx's timeouts are per read; this one ends a drip.
             async with asyncio.timeout(self._submit_seconds):
                 body = dump_json(given).encode()
-                answer = await _send("submit", self._submits, "POST", url, body)
+                answer = await _counted("submit", _post(self._submits, url, body))
         except SUBMIT_FAILURES as exc:
             return classify_submission(exc)
         return classify_submission(answer)
@@ -136,7 +140,8 @@ class RunComfyClient:
         Raises:
             RunComfyUnavailable: no usable answer; ask again later.
         """
-        answer = await self._bounded(self._call("POST", request_id, "cancel"))
+        path = protocol.request_path(request_id, "cancel")
+        answer = await self._bounded(self._ask("cancel", "POST", path))
         return protocol.read_cancel(answer)
 
     async def list_models(self, *, offset: int) -> ListedModels:
@@ -146,8 +151,8 @@ class RunComfyClient:
             RunComfyUnavailable: no usable answer; ask again later.
         """
         await self.wait_for_call()
-        url = self._base + listing.models_path(offset=offset)
-        return listing.read_models(await self._bounded(self._models(url)))
+        path = listing.models_path(offset=offset)
+        return listing.read_models(await self._bounded(self._ask("models", "GET", path)))
 
     async def find_model(self, model_id: str) -> Record | None:
         """One model of the catalog, with its schema.
@@ -156,8 +161,8 @@ class RunComfyClient:
             RunComfyUnavailable: no usable answer; ask again later.
         """
         await self.wait_for_call()
-        url = self._base + protocol.submit_path(model_id)
-        return listing.read_model(await self._bounded(self._models(url)))
+        path = protocol.submit_path(model_id)
+        return listing.read_model(await self._bounded(self._ask("models", "GET", path)))
 
     async def wait_for_call(self) -> None:
         """Wait until one more call may be made than was claimed.
@@ -170,10 +175,11 @@ class RunComfyClient:
     async def close(self) -> None:
         """Close every connection."""
         await self._submits.aclose()
-        await self._others.aclose()
+        await self._others.close()
 
     async def _look(self, request_id: str) -> Observation | NotThere:
-        seen = protocol.read_status(await self._call("GET", request_id, "status"))
+        path = protocol.request_path(request_id, "status")
+        seen = protocol.read_status(await self._ask("status", "GET", path))
         if isinstance(seen, NotThere) or seen.status not in {Status.SUCCEEDED, Status.FAILED}:
             return seen
         await self.wait_for_call()
@@ -181,15 +187,17 @@ class RunComfyClient:
 
     async def _result(self, request_id: str) -> Observation | NotThere:
         # Official clients ask for it so, and read it again since it may come late.
-        answer = await self._call("GET", request_id, "result?include_cost=true")
-        return protocol.read_result(answer)
+        path = protocol.request_path(request_id, "result?include_cost=true")
+        return protocol.read_result(await self._ask("result", "GET", path))
 
-    async def _call(self, method: str, request_id: str, what: str) -> Answer:
-        url = self._base + protocol.request_path(request_id, what)
-        return await _send(what.partition("?")[0], self._others, method, url)
+    async def _ask(self, route: str, method: str, path: str) -> Answer:
+        return await _counted(route, self._asked(method, path))
 
-    def _models(self, url: str) -> Awaitable[Answer]:
-        return _send("models", self._others, "GET", url)
+    async def _asked(self, method: str, path: str) -> Answer:
+        url = URL(self._base + path, encoded=True)
+        async with self._others.request(method, url, allow_redirects=False) as response:
+            body = await _read(response.content.iter_any())
+            return Answer(response.status, response.headers, body)
 
     async def _bounded(self, call: Awaitable[_R]) -> _R:
         try:
@@ -219,12 +227,10 @@ def classify_submission(outcome: Answer | Exception) -> str:
     ) from outcome
 
 
-async def _send(
-    route: str, client: httpx.AsyncClient, method: str, url: str, content: bytes | None = None
-) -> Answer:
+async def _counted(route: str, call: Awaitable[Answer]) -> Answer:
     began, result = monotonic(), result_of(None)
     try:
-        answer = await _sent(client, method, url, content)
+        answer = await call
         result = result_of(answer.status_code)
         return answer
     finally:
@@ -232,23 +238,21 @@ async def _send(
         RUNCOMFY_SECONDS.labels(route).observe(monotonic() - began)
 
 
-async def _sent(client: httpx.AsyncClient, method: str, url: str, content: bytes | None) -> Answer:
-    headers = {"Content-Type": "application/json"} if content is not None else None
-    async with client.stream(method, url, content=content, headers=headers) as response:
-        body = bytearray()
-        async for part in response.aiter_bytes():
-            body += part
-            if len(body) > LONGEST_ANSWER:
-                raise httpx.StreamError("The answer is too long.")
-        return Answer(response.status_code, dict(response.headers), bytes(body))
+async def _post(client: httpx.AsyncClient, url: str, content: bytes) -> Answer:
+    headers = {"Content-Type": "application/json"}
+    async with client.stream("POST", url, content=content, headers=headers) as response:
+        body = await _read(response.aiter_bytes())
+        return Answer(response.status_code, response.headers, body)
+
+
+async def _read(parts: AsyncIterator[bytes]) -> bytes:
+    body = b""
+    async for part in parts:
+        body += part
+        if len(body) > LONGEST_ANSWER:
+            raise TooLong
+    return body
 
 
 def _no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
-
-
-def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=30),
-        cookie_jar=aiohttp.DummyCookieJar(),
-    )

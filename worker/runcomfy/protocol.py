@@ -54,6 +54,16 @@ LONGEST_MESSAGE: Final = 500
 LONGEST_ID: Final = 200
 
 
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+#: NaN and Infinity are no JSON, and could not be told to an origin. Made once: json.loads would
+#: make one for every answer.
+JSON: Final = json.JSONDecoder(parse_constant=lambda _: None, parse_float=_finite)
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What a poll saw, in our words."""
@@ -229,18 +239,12 @@ def _word(body: Mapping[str, Any]) -> Status | None:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        # NaN and Infinity are no JSON, and could not be told to an origin.
-        found = json.loads(body, parse_constant=lambda _: None, parse_float=_finite)
+        found = JSON.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
         if HALF_PAIR.search(body):
             found = _without_halves(found)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
 
 
 def _without_halves(value: Any) -> Any:

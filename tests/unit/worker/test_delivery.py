@@ -14,10 +14,10 @@ from generations.errors import (
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import Attempt
 from generations.pacing import last_call
-from generations.steps import Due, Lane, Step
+from generations.steps import Due, Lane, Step, is_pointless
 from tests.builders import NOW, a_delivery, a_generation, an_answer, an_attempt
 from worker.answers import Answer
-from worker.delivery import Attempted, asked_for, decide_delivery, is_pointless, judge
+from worker.delivery import Attempted, asked_for, decide_delivery, judge
 
 SECOND = timedelta(seconds=1)
 #: A draw in the middle adds no jitter.
@@ -118,3 +118,13 @@ def test_an_end_is_pointless_once_an_operator_took_it_back(sequence: int, pointl
     delivery = a_delivery(id="dlv_1", told=Status.FAILED, sequence=sequence)
     generation = a_generation(status=Status.FAILED, delivery_ids=("dlv_1",))
     assert is_pointless(delivery, generation) is pointless
+
+
+def test_a_schedule_that_began_anew_counts_its_own_attempts_only() -> None:
+    schedule = (timedelta(seconds=5), timedelta(minutes=5))
+    failed = an_attempt(number=4, status_code=500)
+    again = decide_delivery(Attempted(failed, attempts_before=3), schedule=schedule, draw=0.5)
+    assert again.due == Due(Lane.DELIVERIES, timedelta(seconds=5))
+    last = an_attempt(number=6, status_code=500)
+    given_up = decide_delivery(Attempted(last, attempts_before=3), schedule=schedule, draw=0.5)
+    assert given_up.to is DeliveryStatus.EXHAUSTED
