@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -45,6 +45,9 @@ SHORTEST, LONGEST = 600.0, 1800.0
 TRACERS: Final = 1000
 LOOK_EVERY: Final = 0.5
 CONNECTIONS: Final = 8
+#: What filling does on a slow machine, and seconds that a worker takes to start.
+FILLED_PER_SECOND: Final = 2500
+STARTING: Final = 3.0
 MIB: Final = 2**20
 
 
@@ -124,11 +127,14 @@ async def measure_in_flight(progress: Progress, *, in_flight: int, held: float) 
             await client.post(f"{upstream}/_bench/plan", json=plan)
         await teach(filler.redis)
         empty = await used_memory(filler.redis)
-        begun = [at_any_age(number) for number in range(in_flight)]
+        # The worker begins when they are all there: nothing is late before it can be on time.
+        at = datetime.now(UTC) + timedelta(seconds=STARTING + in_flight / FILLED_PER_SECOND)
+        begun = [at_any_age(number, at) for number in range(in_flight)]
         mean = timedelta(seconds=(SHORTEST + LONGEST) / 16)
-        ids = await filler.fill(begun, within=mean, webhook=f"{upstream}/callbacks")
+        ids = await filler.fill(begun, at=at, within=mean, webhook=f"{upstream}/callbacks")
         each = (await used_memory(filler.redis) - empty) / in_flight
         progress(f"{in_flight:,} in flight, {each:.0f} bytes of Redis each")
+        await asyncio.sleep((at - datetime.now(UTC)).total_seconds() - STARTING)
         worker = await gateway.stage.start_worker(upstream)
         await asyncio.sleep(WARM_UP if held > WARM_UP else 1.0)
         machine = Held(gateway, filler, upstream, worker)
@@ -198,12 +204,12 @@ async def teach(redis: Redis) -> None:
         await durations.note(MODEL_ID, "", Ran(queued=0.0, least=seconds, most=seconds))
 
 
-def at_any_age(number: int) -> Begun:
+def at_any_age(number: int, at: datetime) -> Begun:
     """One of those that a look at any instant finds in flight."""
     # The longer one takes, the likelier it is found.
     takes = max(random.uniform(SHORTEST, LONGEST), random.uniform(0, LONGEST))
     age = random.uniform(0, takes)
-    return Begun(f"until-{time.time() + takes - age:.1f}-{number}", timedelta(seconds=age))
+    return Begun(f"until-{at.timestamp() + takes - age:.1f}-{number}", timedelta(seconds=age))
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from bench.filling import ORIGIN, Begun, Filler, asked, filling, used_memory
+from bench.filling import ORIGIN, Filler, asked, filling, used_memory
 from bench.serving import staging
 from generations.accepting import Ask
 from generations.connection import Redis, key
@@ -118,7 +118,7 @@ async def keep(filler: Filler, kept: int) -> None:
 async def end_one(filler: Filler) -> tuple[str, str]:
     """One that succeeded and was called back; its id, and its delivery's."""
     webhook = "https://origin.example/callbacks"
-    (generation_id,) = await filler.fill([Begun("kept")], within=timedelta(), webhook=webhook)
+    (generation_id,) = await filler.begin(1, webhook)
     generation = await filler.store.find(generation_id)
     output = {"video": "https://cdn.example/outputs/2026/11/kept.mp4"}
     end = finish(generation, Status.SUCCEEDED, output=output, cost=0.1)

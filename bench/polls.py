@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -96,7 +96,7 @@ async def darkroom(stage: Stage, upstream: str, seconds: float, in_flight: int) 
     """Darkroom's worker, with more polls due than it can make."""
     async with filling(stage.redis_url) as filler:
         begun = [Begun(f"bench-{number}") for number in range(in_flight)]
-        await filler.fill(begun, within=timedelta(seconds=1))
+        await filler.fill(begun, at=datetime.now(UTC), within=timedelta(seconds=1))
     return await polls_per_cpu_second(await stage.start_worker(upstream), upstream, seconds)
 
 
