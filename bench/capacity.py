@@ -24,14 +24,12 @@ import httpx
 import psutil
 
 from api_gateway.schemas import MODEL_ID
-from bench.filling import GIVEN, Begun, Filler, filling, used_memory
+from bench.filling import GIVEN, Begun, Filler, filling, teach, used_memory
 from bench.kept import measure_kept
 from bench.load import at_a_rate, connections
 from bench.serving import Serving, cpu_seconds, serving
 from generations.connection import Redis, key
 from generations.due import due_key
-from generations.durations import KEPT, Ran
-from generations.durations_store import DurationStore
 from generations.steps import Lane
 
 Progress = Callable[[str], None]
@@ -125,7 +123,7 @@ async def measure_in_flight(progress: Progress, *, in_flight: int, held: float) 
         plan = {"shortest": SHORTEST, "longest": LONGEST}
         async with httpx.AsyncClient(trust_env=False) as client:
             await client.post(f"{upstream}/_bench/plan", json=plan)
-        await teach(filler.redis)
+        await teach(filler.redis, SHORTEST, LONGEST)
         empty = await used_memory(filler.redis)
         # The worker begins when they are all there: nothing is late before it can be on time.
         at = datetime.now(UTC) + timedelta(seconds=STARTING + in_flight / FILLED_PER_SECOND)
@@ -194,14 +192,6 @@ async def post(machine: Held, rate: float, seconds: float) -> None:
             seconds=seconds,
         )
     assert not answers.refused, f"{answers.refused} refused"
-
-
-async def teach(redis: Redis) -> None:
-    """Let the model be known to take 10 to 30 minutes."""
-    durations = DurationStore(redis)
-    for number in range(KEPT):
-        seconds = SHORTEST + (LONGEST - SHORTEST) * (number + 0.5) / KEPT
-        await durations.note(MODEL_ID, "", Ran(queued=0.0, least=seconds, most=seconds))
 
 
 def at_any_age(number: int, at: datetime) -> Begun:

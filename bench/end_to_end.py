@@ -1,7 +1,7 @@
 """Whole generations: from the accept to a callback whose signature is right.
 
 First how many each does per CPU-second of gateway and workers together, where every generation
-ends at its eighth poll. Then, with generations of 12 to 20 seconds posted at 10, 50 and 90 % of
+ends at its eighth poll. Then, with generations of 8 to 14 seconds posted at 10, 50 and 90 % of
 what one core does, how long a callback comes after RunComfy's end. The blocking peer has one
 process for each that is in flight, so its load is the share of its processes.
 """
@@ -22,6 +22,7 @@ from standardwebhooks.webhooks import Webhook
 
 from api_gateway.schemas import INPUT, MODEL_ID
 from bench.accept import PLAIN, start_plain
+from bench.filling import filling, teach
 from bench.load import at_a_rate, connections
 from bench.peers import PEER_SECRET
 from bench.polls import POOLS
@@ -33,11 +34,11 @@ Progress = Callable[[str], None]
 
 POLLS: Final = 8
 LOADS: Final = (0.1, 0.5, 0.9)
-SHORTEST, LONGEST = 12.0, 20.0
+SHORTEST, LONGEST = 8.0, 14.0
 #: Seconds of posting at each load.
-POSTING: Final = 12.0
+POSTING: Final = 10.0
 #: Seconds that the last callbacks may take.
-PATIENCE: Final = 120.0
+PATIENCE: Final = 60.0
 CONNECTIONS: Final = 16
 #: Processes of the blocking peer.
 SLOTS: Final = 32
@@ -98,20 +99,21 @@ async def told_of(client: httpx.AsyncClient, count: int) -> list[tuple[float, in
 
 
 async def measure(
-    progress: Progress, *, posting: float = POSTING, count: int = 2500
+    progress: Progress, *, posting: float = POSTING, count: int = 1500
 ) -> dict[str, float]:
     """Darkroom, then the peers, each on a stage of its own."""
     figures: dict[str, float] = {}
-    async with darkroom() as contender:
-        found = await measure_one(contender, progress, posting=posting, count=count, rate=100)
-        figures |= {f"darkroom_{name}": figure for name, figure in found.items()}
+    async with darkroom(knows=False) as contender:
+        per_cpu = await generations_per_cpu_second(contender, progress, rate=100, count=count)
+    # On another stage: what is known of the model is that of the loads, as it is after a while.
+    async with darkroom(knows=True) as contender:
+        figures |= await at_each_load(contender, progress, per_cpu, posting)
     async with peer("countdown", "peer.generate", POOLS["threads"]) as contender:
-        found = await measure_one(contender, progress, posting=posting, count=count // 8, rate=25)
-        figures |= {f"countdown_{name}": figure for name, figure in found.items()}
+        per_cpu = await generations_per_cpu_second(contender, progress, rate=25, count=count // 8)
+        figures |= await at_each_load(contender, progress, per_cpu, posting)
     options = ("--pool", "prefork", "--concurrency", str(SLOTS))
     async with peer("blocking", "peer.run", options) as contender:
-        per_cpu = await generations_per_cpu_second(contender, rate=SLOTS, count=SLOTS)
-        progress(f"blocking: {per_cpu:.0f} generations per CPU-second, {SLOTS} at a time")
+        per_cpu = await generations_per_cpu_second(contender, progress, rate=SLOTS, count=SLOTS)
         rate = SLOTS / (SHORTEST + LONGEST)
         late = await lateness(contender, rate, posting)
         figures |= {
@@ -128,16 +130,15 @@ async def measure(
     }
 
 
-async def measure_one(
-    contender: Contender, progress: Progress, *, posting: float, count: int, rate: float
+async def at_each_load(
+    contender: Contender, progress: Progress, per_cpu: float, posting: float
 ) -> dict[str, float]:
-    """One contender: its CPU, then its lateness at each load."""
-    per_cpu = await generations_per_cpu_second(contender, rate=rate, count=count)
-    progress(f"{contender.name}: {per_cpu:.0f} generations per CPU-second")
-    figures = {"per_cpu_s": per_cpu}
+    """One contender's lateness at each share of what one core does."""
+    figures = {f"{contender.name}_per_cpu_s": per_cpu}
     for load in LOADS:
         late = await lateness(contender, per_cpu * load, posting)
-        figures |= {f"{round(load * 100)}_{name}": figure for name, figure in late.items()}
+        named = f"{contender.name}_{round(load * 100)}"
+        figures |= {f"{named}_{name}": figure for name, figure in late.items()}
         progress(
             f"{contender.name} at {load:.0%}: p50 {late['p50_s']:.2f} s, p99 {late['p99_s']:.2f} s"
             f" after {late['polls']:.1f} polls"
@@ -145,11 +146,15 @@ async def measure_one(
     return figures
 
 
-async def generations_per_cpu_second(contender: Contender, *, rate: float, count: int) -> float:
+async def generations_per_cpu_second(
+    contender: Contender, progress: Progress, *, rate: float, count: int
+) -> float:
     """Of generations that end at their eighth poll."""
     before = contender.cpu()
     await contender.run({"polls": POLLS}, rate=rate, count=count)
-    return count / (contender.cpu() - before)
+    per_cpu = count / (contender.cpu() - before)
+    progress(f"{contender.name}: {per_cpu:.0f} generations per CPU-second")
+    return per_cpu
 
 
 async def lateness(contender: Contender, rate: float, posting: float) -> dict[str, float]:
@@ -166,11 +171,14 @@ async def lateness(contender: Contender, rate: float, posting: float) -> dict[st
 
 
 @asynccontextmanager
-async def darkroom() -> AsyncIterator[Contender]:
-    """Gateway and worker as they are."""
+async def darkroom(*, knows: bool) -> AsyncIterator[Contender]:
+    """Gateway and worker as they are; the worker may know how long the model takes."""
     async with staging() as stage:
         gateway = await serving_on(stage)
         upstream = await stage.start_upstream()
+        if knows:
+            async with filling(stage.redis_url) as filler:
+                await teach(filler.redis, SHORTEST, LONGEST)
         worker = await stage.start_worker(upstream)
         yield Contender(
             "darkroom",
@@ -215,7 +223,7 @@ def main() -> None:
     """Measure, and print."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("--posting", type=float, default=POSTING)
-    arguments.add_argument("--count", type=int, default=2500)
+    arguments.add_argument("--count", type=int, default=1500)
     asked = arguments.parse_args()
     say = partial(print, file=sys.stderr)
     found = asyncio.run(measure(say, posting=asked.posting, count=asked.count))
