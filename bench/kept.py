@@ -1,7 +1,7 @@
 """What accepts, claims and lists cost the server where a million finished generations are kept.
 
-Each is the server's own time in the commands (commandstats), the least of several rounds:
-neither clients nor disks count.
+Each is the CPU of the server's process, to the nanosecond as Linux counts it, the least of several
+rounds: neither clients nor disks nor others on the machine count.
 The million are copies of one that ended as any, its delivery and its places in the indexes
 included, made by the server.
 """
@@ -9,12 +9,13 @@ included, made by the server.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from bench.filling import ORIGIN, Filler, asked, filling, used_memory
 from bench.serving import staging
 from generations.accepting import Ask
-from generations.connection import Redis, key
+from generations.connection import key
 from generations.ids import DELIVERY, GENERATION
 from generations.lifecycle import DeliveryStatus, Status
 from generations.listing import Listing, index_of
@@ -23,9 +24,9 @@ from generations.selection import Filter
 from generations.steps import Lane, Step, finish
 
 PAGE: Final = 5000
-ROUNDS: Final = 12
+ROUNDS: Final = 16
 #: Accepts and claims in a round, and pages of a list.
-ACCEPTS, PAGES = 400, 40
+ACCEPTS, PAGES = 400, 100
 #: Seconds in which the server ends what growing so fast left it to do.
 SETTLING: Final = 10.0
 LEASE: Final = timedelta(minutes=10)
@@ -55,7 +56,11 @@ async def measure_kept(progress: Callable[[str], None], *, kept: int) -> dict[st
         each = (await used_memory(full.redis) - size) / kept
         await asyncio.sleep(SETTLING)
         # In turn, so that a machine that is busy for a while is so for both.
-        rounds = [(await one_round(empty), await one_round(full)) for _ in range(ROUNDS)]
+        pids = [stage.supervisor.pids["valkey"] for stage in (empty_stage, full_stage)]
+        rounds = [
+            [await one_round(*side) for side in zip((empty, full), pids, strict=True)]
+            for _ in range(ROUNDS)
+        ]
     # The first loads scripts.
     none, many = (least(costs[1:]) for costs in zip(*rounds, strict=True))
     progress(f"{kept:,} kept, {each:.0f} bytes each: {said(none)} with none, {said(many)} with all")
@@ -72,7 +77,7 @@ def least(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: min(costs[name] for costs in rounds) for name in rounds[0]}
 
 
-async def one_round(filler: Filler) -> dict[str, float]:
+async def one_round(filler: Filler, server: int) -> dict[str, float]:
     """Microseconds of the server for an accept, a claim, and a page of a list."""
 
     async def accept() -> None:
@@ -87,18 +92,23 @@ async def one_round(filler: Filler) -> dict[str, float]:
             await listing.page(Filter(), origin=ORIGIN, limit=50)
 
     return {
-        "accept": await spent(filler.redis, accept) / ACCEPTS,
-        "claim": await spent(filler.redis, claim) / ACCEPTS,
-        "list": await spent(filler.redis, show) / PAGES,
+        "accept": await spent(server, accept) / ACCEPTS,
+        "claim": await spent(server, claim) / ACCEPTS,
+        "list": await spent(server, show) / PAGES,
     }
 
 
-async def spent(redis: Redis, work: Callable[[], Awaitable[None]]) -> float:
-    """Microseconds that the server spends in the commands of some work."""
-    await redis.config_resetstat()
+async def spent(server: int, work: Callable[[], Awaitable[None]]) -> float:
+    """Microseconds of CPU that the server spends on some work."""
+    before = cpu_ns(server)
     await work()
-    stats = await redis.info("commandstats")
-    return float(sum(stat["usec"] for name, stat in stats.items() if "config" not in name))
+    return (cpu_ns(server) - before) / 1000
+
+
+def cpu_ns(pid: int) -> int:
+    """What a process has used so far, all its threads together."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
 
 
 async def keep(filler: Filler, kept: int) -> None:

@@ -35,6 +35,9 @@ LARGEST_CHUNK: Final = 100
 #: What is due is spread over about so many tasks, so that each has one id while little is due.
 #: A task costs as much as several polls do, so with more due than that their number stays.
 CHUNKS_A_ROUND: Final = 2
+#: What is due beyond two of the largest makes more of these: a round is mostly waiting for
+#: answers of Redis, so what is late is caught up with by rounds that take more.
+MOST_CHUNKS_A_ROUND: Final = 6
 #: With so many messages waiting in a queue, no more is claimed for it: claims that nobody
 #: is about to take would only run out.
 WAITING_MESSAGES: Final = 64
@@ -162,14 +165,15 @@ class Rounds:
     def _room(self, lane: Lane, connection: Connection) -> int:
         is_fair = lane is Lane.SUBMISSIONS
         most_waiting = WAITING_SUBMISSIONS if is_fair else WAITING_MESSAGES
-        largest_chunk = SUBMISSIONS_A_CHUNK if is_fair else LARGEST_CHUNK
         # A lane that got nothing last time has nothing of ours waiting in its queue.
         if lane in self._sent:
             channel: Any = connection.default_channel
             declared = channel.queue_declare(queue=lane)
             if declared.message_count >= most_waiting:
                 return 0
-        return CHUNKS_A_ROUND * largest_chunk
+        if is_fair:
+            return CHUNKS_A_ROUND * SUBMISSIONS_A_CHUNK
+        return MOST_CHUNKS_A_ROUND * LARGEST_CHUNK
 
     def _send(self, lane: Lane, chunk: Sequence[Claim], connection: Connection) -> None:
         pairs = [(claim.id, claim.fence) for claim in chunk]

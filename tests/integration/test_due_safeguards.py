@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
+from generations.auditing import AUDIT_PAGE
 from generations.connection import key
 from generations.due import (
     Audited,
@@ -178,3 +179,28 @@ async def test_what_is_certain_is_not_reopened(store: GenerationStore, due: DueI
     assert not await store.resubmit(found)
     assert not await store.adopt(found, "rc-7")
     assert await store.find(queued.id) == found
+
+
+async def test_the_audit_rests_between_pages(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    many = [generation.id for generation in await accept_many(store, 3 * AUDIT_PAGE)]
+    await store_redis.delete(due_key(Lane.SUBMISSIONS))
+    rests: list[int] = []
+
+    async def rest(took: float) -> None:
+        assert took >= 0
+        rests.append(await store_redis.zcard(due_key(Lane.SUBMISSIONS)))
+
+    found = await due.audit(submitting=SOON, longest=FAR, rest=rest)
+    assert found.looked_at >= len(many)
+    # What one page put back is there before the next one is looked at.
+    assert sum(0 < put_back < rests[-1] for put_back in rests) > 1
+
+
+async def test_who_is_still_at_it_keeps_the_turn(due: DueIndex, store_redis: Redis) -> None:
+    assert await due.is_my_turn("audit", interval=SOON)
+    await store_redis.pexpire(key("turn:audit"), timedelta(milliseconds=1))
+    await due.keep_turn("audit", interval=SOON)
+    await asyncio.sleep(0.01)
+    assert not await due.is_my_turn("audit", interval=SOON)
