@@ -34,6 +34,7 @@ from api_gateway.stopping import told_to_stop
 from api_gateway.uses import Uses
 from generations.connection import connect
 from generations.exporter import exporting
+from generations.garbage import spare_what_stays
 from generations.logs import configure_logs
 from generations.settings import GatewaySettings, load_settings
 from generations.traces import collect_traces, end_traces
@@ -96,6 +97,7 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
                 exporting("gateway", redis, settings.metrics_host, settings.metrics_ports),
             ):
                 with told_to_stop(parts.moves.let_go):
+                    spare_what_stays()
                     yield
         finally:
             await uses.finish()

@@ -12,6 +12,7 @@ from celery.signals import (
     task_postrun,
     task_prerun,
     worker_init,
+    worker_ready,
     worker_shutdown,
     worker_shutting_down,
 )
@@ -19,6 +20,7 @@ from celery.worker.consumer import Consumer
 from kombu import Queue
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from generations.garbage import spare_what_stays
 from generations.logs import configure_logs, logger
 from generations.servers import for_kombu
 from generations.settings import StoreSettings, WorkerSettings, load_settings
@@ -129,6 +131,11 @@ def _guard_flower(**_: Any) -> None:
 def _check_settings(**_: Any) -> None:
     # Refuse to start, rather than fail at the first task.
     collect_traces("worker", load_settings(WorkerSettings))
+
+
+@worker_ready.connect
+def _begin(**_: Any) -> None:
+    spare_what_stays()
 
 
 @task_prerun.connect
