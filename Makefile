@@ -5,7 +5,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 CHECKED := generations api_gateway worker ops tests bench
 
-.PHONY: help setup demo up test check format bench chaos lock lock-images
+.PHONY: help setup demo up test check format bench plots chaos lock lock-images
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,10 @@ format: setup ## Put the code in shape
 
 bench: setup ## Every figure of the README, in under 15 minutes
 	@$(BIN)/python -m bench
+
+plots: setup ## The README's plots, from the figures of the last bench
+	@$(BIN)/python -m bench.plot_polls
+	@$(BIN)/python -m bench.plot_pacing
 
 chaos: setup ## Everything under faults, its processes killed all the while
 	@$(BIN)/python -m bench.chaos
