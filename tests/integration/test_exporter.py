@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -31,7 +32,7 @@ def free_ports(count: int) -> list[int]:
 @asynccontextmanager
 async def exporter(url: str, *ports: int) -> AsyncIterator[None]:
     redis = connect(url)
-    async with exporting("gateway", redis, HOST, ports):
+    async with exporting("gateway", redis, HOST, ports, keep=timedelta(days=7)):
         yield
     await redis.aclose()
 
