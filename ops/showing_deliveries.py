@@ -90,7 +90,7 @@ def _lines(attempt: Attempt) -> Iterator[Text]:
     if attempt.error:
         yield Text(f"    {attempt.error}")
     for name, value in attempt.response_headers.items():
-        yield Text.assemble((f"    {name}: ", "dim"), value)
+        yield Text.assemble((f"    {name}: ", "dim"), _shown(value))
     if attempt.response_body:
         yield Text(f"    {_shown(attempt.response_body)}")
 
