@@ -26,11 +26,14 @@ class LocalRecord(BaseModel):
     webhook_secret: SecretStr | None = None
     flower_login: SecretStr | None = None
     simulator_token: SecretStr | None = None
+    signing_key: SecretStr | None = None
     #: Of the run that holds the lock; of the last one when none does.
     redis_url: SecretStr | None = None
     urls: dict[str, str] = {}
 
-    @field_serializer("api_key", "webhook_secret", "flower_login", "simulator_token", "redis_url")
+    @field_serializer(
+        "api_key", "webhook_secret", "flower_login", "simulator_token", "signing_key", "redis_url"
+    )
     def _in_the_open(self, secret: SecretStr | None) -> str | None:
         return secret.get_secret_value() if secret else None
 

@@ -75,6 +75,9 @@ class Plan:
     runcomfy_token: str = field(repr=False)
     runcomfy_base: str
     webhook_secret: str = field(repr=False)
+    #: What the workers sign with, and the public halves, with which anybody verifies.
+    signing_keys: str = field(repr=False)
+    public_keys: str
     webhook_allow: str = ""
     log_level: str = "INFO"
     workers: int = 1
@@ -137,6 +140,7 @@ def _worker(plan: Plan, number: int) -> Part:
         "DARKROOM_LOG_LEVEL": "DEBUG" if plan.log_level.upper() == "DEBUG" else "INFO",
         "RUNCOMFY_API_TOKEN": plan.runcomfy_token,
         "RUNCOMFY_MODEL_API_BASE": plan.runcomfy_base,
+        "DARKROOM_SIGNING_KEYS": plan.signing_keys,
     }
     note = f"asks {plan.runcomfy_base}"
     return Part(name, worker_command(name), WORKER_READY, note=note, environment=environment)
@@ -161,7 +165,10 @@ def _inspector(plan: Plan) -> Part:
         AnswersHttp(f"{plan.url(INSPECTOR)}/api/callbacks"),
         url=plan.url(INSPECTOR),
         note="shows every callback",
-        environment={"DARKROOM_INSPECTOR_SECRET": plan.webhook_secret},
+        environment={
+            "DARKROOM_INSPECTOR_SECRET": plan.webhook_secret,
+            "DARKROOM_INSPECTOR_PUBLIC_KEYS": plan.public_keys,
+        },
     )
 
 

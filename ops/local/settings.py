@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pydantic import AliasChoices, Field, HttpUrl, SecretStr
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 import ops
 from generations.secret_files import SettingsFromFiles
+from generations.settings import check_signing_keys
 
 HOST: Final = "127.0.0.1"
 RUNCOMFY_BASE: Final = "https://model-api.runcomfy.net/v1"
@@ -35,6 +36,8 @@ class LocalSettings(SettingsFromFiles):
     redis_url: SecretStr | None = None
     webhook_allow: str = ""
     log_level: str = "INFO"
+    #: Set: the workers sign with these, and not with a key of the folder's.
+    signing_keys: SecretStr | None = None
     #: Set: no simulator.
     runcomfy_api_token: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("RUNCOMFY_API_TOKEN")
@@ -46,6 +49,8 @@ class LocalSettings(SettingsFromFiles):
     runcomfy_serverless_api_base: str | None = Field(
         default=None, validation_alias=AliasChoices("RUNCOMFY_SERVERLESS_API_BASE")
     )
+
+    _are_signing_keys = field_validator("signing_keys")(check_signing_keys)
 
     @property
     def ports(self) -> dict[str, int]:

@@ -19,6 +19,7 @@ from ops.local.ports import is_free
 from ops.local.settings import HOST
 from tests.acceptance.local_stack import Up, free_ports, living_groups, run, settings
 from tests.acceptance.runcomfy import IMAGE_MODEL
+from tests.acceptance.stack import SIGNING_KEYS
 from tests.acceptance.waiting import eventually
 
 SPEED = "20"
@@ -93,7 +94,7 @@ def test_the_keys_are_for_the_owners_eyes_only(folder: Path, description: dict[s
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert json.loads(kept.read_text())["api_key"] == description["api_key"]
     logs = "".join(log.read_text() for log in (folder / "logs").iterdir())
-    for secret in ("api_key", "webhook_secret", "flower_login", "simulator_token"):
+    for secret in ("api_key", "webhook_secret", "flower_login", "simulator_token", "signing_key"):
         assert json.loads(kept.read_text())[secret] not in logs
 
 
@@ -115,6 +116,8 @@ def test_the_pasted_line_yields_a_verified_callback(
         return [c for c in callbacks if c["body"]["data"]["request_id"] == generation_id]
 
     (callback,) = eventually(told, "the callback arrives")
+    signers = [(check["version"], check["by"]) for check in callback["checks"]]
+    assert signers == [("v1", "secret 1"), ("v1a", "public key 1")]
     assert callback["verified"]
     assert callback["body"]["data"]["status"] == "succeeded"
     assert http.get(f"/v1/requests/{generation_id}/status").json()["status"] == "completed"
@@ -259,17 +262,16 @@ def test_with_a_redis_and_an_account_nothing_stands_in_for_them(
     environment = settings(redis_url=redis_url) | {
         "RUNCOMFY_API_TOKEN": "a-real-token",
         "RUNCOMFY_MODEL_API_BASE": f"http://{HOST}:9/v1",
+        "DARKROOM_SIGNING_KEYS": SIGNING_KEYS[0].private_text,
     }
     up = Up(tmp_path / "own", "--json", ports=free_ports(), environment=environment)
     try:
         parts = up.description()["parts"]
         assert list(parts) == ["gateway", "worker", "flower", "inspector"]
-        knowing = [
-            name
-            for name, part in parts.items()
-            if b"a-real-token" in Path(f"/proc/{part['pid']}/environ").read_bytes()
-        ]
-        assert knowing == ["worker"]
+        told = {n: Path(f"/proc/{p['pid']}/environ").read_text() for n, p in parts.items()}
+        for secret in ("a-real-token", SIGNING_KEYS[0].private_text):
+            assert [name for name, text in told.items() if secret in text] == ["worker"]
+        assert SIGNING_KEYS[0].public_text in told["inspector"]
     finally:
         code = up.end(signal.SIGTERM)
     assert code == 0

@@ -17,6 +17,8 @@ PLAN = Plan(
     runcomfy_token="token-secret",
     runcomfy_base="http://127.0.0.1:2/v1",
     webhook_secret="whsec_secret",
+    signing_keys="whsk_secret",
+    public_keys="whpk_public",
     webhook_allow="127.0.0.1",
 )
 
@@ -52,6 +54,8 @@ def test_a_part_shows_no_secret_when_printed() -> None:
     [
         ("token-secret", {"simulator", "worker"}),
         ("whsec_secret", {"inspector"}),
+        ("whsk_secret", {"worker"}),
+        ("whpk_public", {"inspector"}),
         ("flower-secret", {"flower"}),
         ("redis-secret", {"gateway", "worker", "flower"}),
     ],
