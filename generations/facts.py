@@ -62,7 +62,7 @@ class FactReader:
         """The facts of this instant."""
         keys = [BREAKER, UNFINISHED, exhausted_key(), *(due_key(lane) for lane in Lane)]
         in_lines = [int(lane is Lane.SUBMISSIONS) for lane in Lane]
-        args = [PREFIX, in_ms(self._keep), *in_lines]
+        args: list[str | int] = [PREFIX, in_ms(self._keep), *in_lines]
         failures, unfinished, exhausted, *found = await self._script(keys=keys, args=args)
         rows = zip(Lane, found[::3], found[1::3], found[2::3], strict=True)
         lanes = tuple(LaneFacts(lane, int(n), int(due), age / 1000) for lane, n, due, age in rows)
