@@ -123,6 +123,16 @@ def test_the_pasted_line_yields_a_verified_callback(
     assert http.get(f"/v1/requests/{generation_id}/status").json()["status"] == "completed"
 
 
+def test_an_endpoint_on_this_machine_is_tried_and_its_answer_told(
+    folder: Path, description: dict[str, Any]
+) -> None:
+    endpoint = f"{description['urls']['inspector']}/callbacks"
+    tried = run("endpoints", "test", "local", endpoint, "--folder", str(folder), "--json")
+    assert tried.returncode == 0, tried.stderr
+    told = json.loads(tried.stdout)
+    assert (told["type"], told["status"]) == ("endpoint.test", "delivered")
+
+
 def test_a_second_up_on_the_same_folder_is_refused(up: Up, folder: Path) -> None:
     second = run("up", "--folder", str(folder))
     assert second.returncode == 1
