@@ -117,13 +117,12 @@ async def test_all_that_match_are_told_again_the_exhausted_unless_told_else(
     _, taken = await ended(store, due, DeliveryStatus.DELIVERED)
     redeliver = ("deliveries", "redeliver")
     await darkroom(*redeliver, code=2)
-    await darkroom(*redeliver, taken.id, "--all", code=2)
+    for meant in (["--all"], ["--status", "exhausted"]):
+        await darkroom(*redeliver, taken.id, *meant, code=2)
     assert await darkroom(*redeliver, "--endpoint", "https://nobody.example") == "None matched.\n"
     told = await as_json(darkroom(*redeliver, "--all", "--json"))
     assert (told["count"], set(told["ids"])) == (2, given_up)
-    more = await as_json(
-        darkroom(*redeliver, "--status", "delivered", "--origin", "studio", "--json")
-    )
+    more = await as_json(darkroom(*redeliver, "--status", "delivered", "--json"))
     assert more == {"count": 1, "ids": [taken.id]}
 
 
