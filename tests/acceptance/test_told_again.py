@@ -110,6 +110,5 @@ def test_an_operator_finds_and_tells_again_what_nobody_took(
     assert told == {"count": 1, "ids": [delivery_id]}
 
     endpoint.wait_for(2)
-    wait_until(west, delivery_id, "delivered")
-    shown = darkroom(stack, "deliveries", "show", delivery_id)
-    assert [one["status_code"] for one in shown["attempts"]] == [410, 200]
+    delivery = wait_until(west, delivery_id, "delivered")
+    assert [one["status_code"] for one in delivery["attempts"]] == [410, 200]
