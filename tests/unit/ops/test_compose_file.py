@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from pydantic import AliasChoices
 
 from generations.settings import GatewaySettings, StoreSettings, WorkerSettings
+from ops.local.settings import RUNCOMFY_BASE
 from tests.acceptance.composed import OURS, compose, new_env
 from worker.leases import STOP_LIMIT, Leases
 
@@ -70,6 +72,14 @@ def test_only_the_gateway_is_open_to_other_machines() -> None:
     for name, service in SERVICES.items():
         for port in service.get("ports", []):
             assert name == "api_gateway" or port.startswith("127.0.0.1:"), name
+
+
+def test_beside_the_simulator_nobody_reaches_runcomfy_and_pays() -> None:
+    simulator = SERVICES["simulator"]
+    names = simulator["networks"]["default"]["aliases"]
+    assert urlsplit(RUNCOMFY_BASE).hostname in names
+    # Where RunComfy listens, the simulator does not.
+    assert "443" not in simulator["command"]
 
 
 def test_a_stop_interrupts_no_chunk() -> None:
