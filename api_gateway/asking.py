@@ -40,6 +40,7 @@ def new_generation(
         on_uncertain=asked.on_uncertain,
         preflight=asked.preflight,
         deadline=asked.deadline,
+        priority=asked.priority,
         metadata=asked.metadata,
         trace=trace,
     )

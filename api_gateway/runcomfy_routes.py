@@ -65,6 +65,7 @@ async def _new_generation(
         on_uncertain=asked.on_uncertain,
         preflight=asked.preflight,
         deadline=asked.deadline,
+        priority=asked.priority,
         metadata=read_metadata(request.query_params.multi_items()),
         trace=trace_of(request),
     )

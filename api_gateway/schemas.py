@@ -194,13 +194,17 @@ class GenerationBody(Answer):
         "RunComfy does not have it yet, or it has finished."
     )
     timeline: list[MomentBody] = Field(description="Every move, the oldest first.")
+    priority: int = Field(description="Among its origin's that wait to be submitted.")
     polls: int = Field(description="How often RunComfy was asked for it and answered.")
     submissions: int = Field(description="How many submissions RunComfy may have charged for.")
     possible_duplicate_charge: bool = Field(
         description="Whether it was submitted again although an earlier submission was uncertain."
     )
     queue_position: int | None = Field(
-        description="How many are before it, itself counted, while it waits for RunComfy to begin."
+        description=(
+            "Its place, itself counted, while it waits: in its origin's line, by priority and "
+            "age, then in RunComfy's queue, as RunComfy gave it."
+        )
     )
     output: Any = Field(description="What it produced, as RunComfy gave it.")
     error: ErrorBody | None = Field(description="Why it failed.")

@@ -11,6 +11,8 @@ from generations.model import Generation, NewGeneration, OnUncertain
 
 WEBHOOK: Final = "https://example.com/callbacks"
 LONGEST_KEY: Final = 255
+#: And the lowest below 0.
+HIGHEST_PRIORITY: Final = 10
 
 IdempotencyKey = Annotated[
     str | None,
@@ -32,6 +34,9 @@ def _as_whole(value: Any) -> Any:
 #: To JSON Schema, and to some JSON writers, 60.0 is an integer.
 _Seconds = Annotated[
     int, Field(ge=1, le=int(LONGEST_DEADLINE.total_seconds())), BeforeValidator(_as_whole)
+]
+_Priority = Annotated[
+    int, Field(ge=-HIGHEST_PRIORITY, le=HIGHEST_PRIORITY), BeforeValidator(_as_whole)
 ]
 
 
@@ -67,6 +72,14 @@ class Asked(BaseModel):
     deadline_seconds: _Seconds | None = Field(
         default=None,
         description="Seconds after which it fails if it has not finished. Default: a day.",
+    )
+
+    priority: _Priority = Field(
+        default=0,
+        description=(
+            "Among the origin's own that wait to be submitted, the higher goes first. Each step is "
+            "worth ten minutes of waiting, so that nothing waits for ever."
+        ),
     )
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from redis.asyncio import Redis
 
-from generations.connection import key, load_script, reaching_store, read_hash
+from generations.connection import PREFIX, key, load_script, reaching_store, read_hash
 from generations.due import UNFINISHED as ALL_UNFINISHED
 from generations.due import due_key
 from generations.errors import IdempotencyConflict, OverLimit, Refusal
@@ -84,7 +84,7 @@ class Accepts:
 
     def __init__(self, redis: Redis, *, deadline: timedelta, keep: timedelta) -> None:
         self._redis = redis
-        self._script = load_script(redis, "accept")
+        self._script = load_script(redis, "line", "accept")
         self._deadline = deadline
         self._keep = keep
 
@@ -152,6 +152,9 @@ class Accepts:
             in_ms(LONGEST_DEADLINE + self._keep),
             _fingerprint(fields, deadline),
             in_ms(IDEMPOTENCY_KEPT),
+            PREFIX,
+            new.origin,
+            new.priority,
             *(part for pair in fields.items() for part in pair),
         ]
         return _Call(fields, deadline, keys, args)

@@ -9,12 +9,14 @@ from typing import Final
 from generations.connection import PREFIX, Redis, key, load_script, reaching_store
 from generations.ids import DELIVERY
 from generations.indexes import (
+    IN_FLIGHT as ALL_IN_FLIGHT,
+)
+from generations.indexes import (
     ORIGINS,
     UNFINISHED,
     due_key,
     in_flight_key,
-    origin_key,
-    parked_key,
+    line_key,
     unfinished_key,
 )
 from generations.lifecycle import IN_FLIGHT
@@ -43,9 +45,9 @@ class Audit:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._audit = load_script(redis, "audit")
+        self._audit = load_script(redis, "line", "audit")
         self._sweep = load_script(redis, "sweep")
-        self._let_go = load_script(redis, "room", "limit")
+        self._let_go = load_script(redis, "line", "limit")
 
     @reaching_store
     async def run(self, *, submitting: timedelta, longest: Mapping[Lane, timedelta]) -> Audited:
@@ -73,22 +75,23 @@ class Audit:
             total = Audited(*map(add, astuple(total), counts))
             if cursor == "0":
                 break
+        await self._sweep_all(ALL_IN_FLIGHT, "SSCAN")
         for origin in await self._redis.smembers(ORIGINS):
             await self._audit_origin(str(origin))
         return total
 
     async def _audit_origin(self, origin: str) -> None:
-        in_flight, parked = in_flight_key(origin), parked_key(origin)
-        scans = {unfinished_key(origin): "SSCAN", in_flight: "SSCAN", parked: "ZSCAN"}
-        for index, scan in scans.items():
-            cursor = "0"
-            while True:
-                cursor, _ = await self._sweep(
-                    keys=[UNFINISHED, index], args=[scan, cursor, AUDIT_PAGE]
-                )
-                if cursor == "0":
-                    break
-        await self._let_go(keys=[origin_key(origin), in_flight, parked, due_key(Lane.SUBMISSIONS)])
+        await self._sweep_all(unfinished_key(origin), "SSCAN")
+        await self._sweep_all(in_flight_key(origin), "SSCAN")
+        await self._sweep_all(line_key(origin), "ZSCAN")
+        await self._let_go(args=[PREFIX, origin])
+
+    async def _sweep_all(self, index: str, scan: str) -> None:
+        cursor = "0"
+        while True:
+            cursor, _ = await self._sweep(keys=[UNFINISHED, index], args=[scan, cursor, AUDIT_PAGE])
+            if cursor == "0":
+                break
 
     @reaching_store
     async def is_my_turn(self, name: str, *, interval: timedelta) -> bool:

@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -28,6 +28,8 @@ class Claim:
     taken_at: datetime = NEVER
     #: How often it had been taken without a settle when it was claimed.
     takes: int = 0
+    #: How long its call to RunComfy has to wait, counted from the step that said so.
+    call_in: timedelta = timedelta()
 
     @property
     def is_suspect(self) -> bool:
@@ -39,8 +41,8 @@ class Unsettled(StrEnum):
     """Why a step was not written."""
 
     LOST = "lost"  #: Somebody else has the record now, or it is finished.
-    #: Its origin has as much with RunComfy as it may: it is due again when that has changed.
-    PARKED = "parked"
+    #: RunComfy may get no more now, of its origin or at all: it is back in its line.
+    IN_LINE = "back in line"
 
 
 def new_guard() -> dict[str, str]:

@@ -1,8 +1,10 @@
 """The due index: what is to be done, when, and who has it.
 
-Every unfinished generation and delivery has exactly one entry in one lane. ``claim`` takes
-what is due for the length of a lease, ``take`` makes a claim one's own, ``settle`` writes
-the outcome and the next due time in one step. The scripts in ``lua/`` document the keys.
+Every unfinished generation and delivery has exactly one entry in one lane; what is ready to be
+submitted waits in its origin's line besides, and its entry is its deadline. ``claim`` takes
+what is due, and next in line, for the length of a lease, ``take`` makes a claim one's own,
+``settle`` writes the outcome and the next due time in one step. The scripts in ``lua/``
+document the keys.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,20 +27,21 @@ from generations.breaker import (
 from generations.claimed import SUSPECT_TAKES, Claim, Unsettled, new_fence, new_guard
 from generations.connection import PREFIX, key, load_script, reaching_store
 from generations.indexes import UNFINISHED, due_key
+from generations.limits import UNLIMITED, UpstreamLimits
 from generations.logs import logger
 from generations.metrics import CLAIMS, DUE_LAG, LEASE_EXPIRIES, STALE_CLAIMS
 from generations.model import Delivery, Generation
 from generations.poison import AFTER_DEATH, POISON_DEATHS, SUSPECTS
 from generations.records import Fields, from_ms, in_ms, read_delivery, read_generation
-from generations.settling import PARKED, Settling
+from generations.settling import Settling
 from generations.steps import Lane
+from generations.upstream import Gaps
 
 __all__ = [
     "AFTER_DEATH",
     "BREAKER",
     "BREAKER_FAILURES",
     "LONGEST_PROBE_INTERVAL",
-    "PARKED",
     "POISON_DEATHS",
     "PROBE_INTERVAL",
     "SUSPECTS",
@@ -74,12 +77,17 @@ def _readable(
 class DueIndex(Settling):
     """Claims, and the steps that end them."""
 
-    def __init__(self, redis: Redis, *, keep: timedelta) -> None:
-        super().__init__(redis, keep=keep)
+    def __init__(
+        self, redis: Redis, *, keep: timedelta, upstream: UpstreamLimits = UNLIMITED
+    ) -> None:
+        super().__init__(redis, keep=keep, upstream=upstream)
         self._redis = redis
-        self._claim = load_script(redis, "claim")
-        self._take = load_script(redis, "take")
+        self._claim = load_script(redis, "line", "pace", "stretch", "claim")
+        self._take = load_script(redis, "line", "pace", "take")
         self._audit = Audit(redis)
+        self.gaps = Gaps()
+        #: By how much gaps between polls are to be longer than they would be (stretch.lua).
+        self.stretch = 1.0
 
     @reaching_store
     async def claim(
@@ -91,7 +99,7 @@ class DueIndex(Settling):
         all lanes, are among it.
         """
         lanes = list(limits)
-        found = await self._claim(
+        stretch, *found = await self._claim(
             keys=[BREAKER, due_key(Lane.POLLS), *(due_key(lane) for lane in lanes)],
             args=[
                 in_ms(lease),
@@ -102,9 +110,12 @@ class DueIndex(Settling):
                 UNCALLED_PAGE,
                 SUSPECT_TAKES,
                 suspects,
+                *self._upstream.args,
+                *self.gaps.take(),
                 *(part for lane, n in limits.items() for part in (n, CALLS[lane])),
             ],
         )
+        self.stretch = float(stretch)
         for lane, flat in zip(lanes, found, strict=True):
             _count(lane, flat)
         return [
@@ -150,20 +161,28 @@ class DueIndex(Settling):
     async def _take_fields(
         self, claims: Sequence[Claim], fence: int, lease: timedelta
     ) -> list[tuple[Claim, Fields]]:
-        now, found = await self._take(
-            keys=[due_key(claims[0].lane), *(key(claim.id) for claim in claims)],
+        lane = claims[0].lane
+        _, rate = self._upstream.args
+        now, found, waits = await self._take(
+            keys=[due_key(lane), *(key(claim.id) for claim in claims)],
             args=[
                 in_ms(lease),
                 fence,
                 SUSPECT_TAKES,
+                CALLS[lane],
+                rate,
+                PREFIX,
                 *(v for claim in claims for v in (claim.id, claim.fence)),
             ],
         )
         at = from_ms(now)
         STALE_CLAIMS.labels(claims[0].lane).inc(sum(not flat for flat in found))
-        taken = [(claim, _fields(flat)) for claim, flat in zip(claims, found, strict=True)]
+        taken = [
+            (replace(claim, fence=fence, taken_at=at, call_in=_wait(wait_us)), _fields(flat))
+            for claim, flat, wait_us in zip(claims, found, waits, strict=True)
+        ]
         return [
-            (replace(claim, fence=fence, origin=fields.get("origin", ""), taken_at=at), fields)
+            (replace(claim, origin=fields.get("origin", "")), fields)
             for claim, fields in taken
             if fields
         ]
@@ -187,6 +206,10 @@ class DueIndex(Settling):
     async def places_in_line(self, generations: Sequence[Generation]) -> list[int]:
         """As :func:`line.places_in_line`."""
         return await line.places_in_line(self._redis, generations)
+
+
+def _wait(wait_us: int) -> timedelta:
+    return timedelta(microseconds=wait_us)
 
 
 def _count(lane: Lane, flat: Sequence[Any]) -> None:

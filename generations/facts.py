@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from generations.breaker import BREAKER, BREAKER_FAILURES
-from generations.connection import Redis, load_script, reaching_store
+from generations.connection import PREFIX, Redis, load_script, reaching_store
 from generations.endpoint_health import BreakerStatus, EndpointHealth
 from generations.indexes import UNFINISHED, due_key
 from generations.steps import Lane
@@ -49,14 +49,15 @@ class FactReader:
     """Reads them, each kind in one round trip."""
 
     def __init__(self, redis: Redis) -> None:
-        self._script = load_script(redis, "facts")
+        self._script = load_script(redis, "line", "facts")
         self._endpoints = EndpointHealth(redis)
 
     @reaching_store
     async def read(self) -> Facts:
         """The facts of this instant."""
         keys = [BREAKER, UNFINISHED, *(due_key(lane) for lane in Lane)]
-        failures, unfinished, *found = await self._script(keys=keys)
+        in_lines = [int(lane is Lane.SUBMISSIONS) for lane in Lane]
+        failures, unfinished, *found = await self._script(keys=keys, args=[PREFIX, *in_lines])
         rows = zip(Lane, found[::3], found[1::3], found[2::3], strict=True)
         lanes = tuple(LaneFacts(lane, int(n), int(due), age / 1000) for lane, n, due, age in rows)
         servers = Counter(state.status for state in await self._endpoints.states())

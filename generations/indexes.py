@@ -7,6 +7,12 @@ from generations.steps import Lane
 
 #: A set of the ids of all unfinished generations and deliveries.
 UNFINISHED: Final = key("unfinished")
+#: A set of the ids of all generations that RunComfy has, may have, or is about to get.
+IN_FLIGHT: Final = key("in_flight")
+#: A sorted set of the origins with a line, by their turns.
+LINES: Final = key("lines")
+#: What all workers share of how RunComfy is called.
+UPSTREAM: Final = key("upstream")
 #: A set of the names of all origins.
 ORIGINS: Final = key("origins")
 
@@ -41,6 +47,6 @@ def in_flight_key(origin: str) -> str:
     return key(f"in_flight:{origin}")
 
 
-def parked_key(origin: str) -> str:
-    """The sorted set, by creation, of those that wait for room with RunComfy."""
-    return key(f"parked:{origin}")
+def line_key(origin: str) -> str:
+    """The sorted set of those that wait for their turn to be submitted, the next one first."""
+    return key(f"line:{origin}")

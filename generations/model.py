@@ -115,6 +115,8 @@ class NewGeneration:
     trace: Trace | None = None
     #: Whether its images are looked at before it is submitted; None leaves it to the origin.
     preflight: bool | None = None
+    #: Among its origin's that wait to be submitted; each step is worth ten minutes of waiting.
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class Generation:
     schema: InputSchema = InputSchema.UNKNOWN
     #: Whether its images are looked at before it is submitted; None leaves it to the origin.
     preflight: bool | None = None
+    priority: int = 0
     webhook: str | None = None
     webhook_intermediate_status: bool = False
     #: None leaves it to the origin's own choice.

@@ -16,10 +16,9 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from generations.connection import key, load_script, reaching_store, read_hash
-from generations.due import due_key
+from generations.connection import PREFIX, key, load_script, reaching_store, read_hash
 from generations.errors import Unauthorized
-from generations.indexes import ORIGINS, in_flight_key, origin_key, parked_key
+from generations.indexes import ORIGINS, origin_key
 from generations.limits import Limits
 from generations.model import ApiKey, OnUncertain, Origin, Scope, WebhookSecret
 from generations.records import (
@@ -31,7 +30,6 @@ from generations.records import (
     write_field,
     write_scopes,
 )
-from generations.steps import Lane
 
 KEYS: Final = key("keys")
 #: How many webhook secrets may sign at a time, so that the header stays short.
@@ -66,7 +64,7 @@ class OriginStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._note_use = load_script(redis, "note_use")
-        self._limit = load_script(redis, "room", "limit")
+        self._limit = load_script(redis, "line", "limit")
         self._rotate_secret = load_script(redis, "rotate_secret")
 
     @reaching_store
@@ -219,15 +217,7 @@ class OriginStore:
     async def limit(self, name: str, limits: Limits) -> None:
         """Set all limits of an origin that exists; they hold at once."""
         fields = {name: write_field(name, value) for name, value in asdict(limits).items()}
-        await self._limit(
-            keys=[
-                origin_key(name),
-                in_flight_key(name),
-                parked_key(name),
-                due_key(Lane.SUBMISSIONS),
-            ],
-            args=[part for pair in fields.items() for part in pair],
-        )
+        await self._limit(args=[PREFIX, name, *(part for pair in fields.items() for part in pair)])
 
     @reaching_store
     async def names(self) -> list[str]:

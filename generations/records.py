@@ -92,6 +92,8 @@ def write_new_generation(new: NewGeneration) -> dict[str, str]:
     noted = {"metadata": dump_json(new.metadata)} if new.metadata else {}
     if new.preflight is not None:
         noted["preflight"] = "1" if new.preflight else "0"
+    if new.priority:
+        noted["priority"] = str(new.priority)
     if new.trace is not None:
         noted |= new.trace.headers
     return {
@@ -133,6 +135,7 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         webhook_intermediate_status=bool(fields.get("intermediate")),
         on_uncertain=_read(fields, "on_uncertain", OnUncertain),
         preflight=_read(fields, "preflight", lambda text: text == "1"),
+        priority=int(fields.get("priority") or 0),
         possible_duplicate_charge=bool(fields.get("possible_duplicate_charge")),
         runcomfy_request_id=fields.get("runcomfy_request_id") or None,
         queue_position=_read(fields, "queue_position", int),
@@ -192,6 +195,7 @@ def read_origin(name: str, fields: Fields) -> Origin:
             accepts_per_second=_read(fields, "accepts_per_second", float),
             max_unfinished=_read(fields, "max_unfinished", int),
             max_in_flight=_read(fields, "max_in_flight", int),
+            weight=_read(fields, "weight", float),
         ),
         endpoints=_read_endpoints(fields),
     )

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from generations.addresses import Allowed
+from generations.limits import UpstreamLimits
 from generations.secret_files import SettingsFromFiles
 from generations.servers import check_url, with_database
 
@@ -49,6 +50,10 @@ METRICS_REACH: Final = 20
 Port = Annotated[int, Field(ge=0, le=65535)]
 #: Seconds in the environment (``10``, ``0.5``), or ISO 8601 (``PT24H``); never negative.
 Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta())]
+
+
+#: So many a second.
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class StoreSettings(SettingsFromFiles):
@@ -174,6 +179,14 @@ class WorkerSettings(StoreSettings):
         default=HttpUrl("https://model-api.runcomfy.net/v1"),
         validation_alias=AliasChoices("RUNCOMFY_MODEL_API_BASE"),
     )
+    #: How many generations RunComfy may have at a time, over all origins and workers.
+    runcomfy_max_in_flight: PositiveInt | None = Field(
+        default=None, validation_alias=AliasChoices("RUNCOMFY_MAX_IN_FLIGHT")
+    )
+    #: How many requests a second RunComfy may get from all workers.
+    runcomfy_requests_per_second: Rate | None = Field(
+        default=None, validation_alias=AliasChoices("RUNCOMFY_REQUESTS_PER_SECOND")
+    )
     #: How long a submission may take before its answer counts as lost.
     submit_timeout: Duration = timedelta(seconds=60)
     #: How long a poll or a cancel may take.
@@ -232,6 +245,14 @@ class WorkerSettings(StoreSettings):
         """The ports that metrics may be exported on, the first that is free."""
         first = self.worker_metrics_port
         return range(first, min(first + METRICS_REACH, 65536)) if first else ()
+
+    @property
+    def upstream(self) -> UpstreamLimits:
+        """What RunComfy may get at most."""
+        return UpstreamLimits(
+            max_in_flight=self.runcomfy_max_in_flight,
+            requests_per_second=self.runcomfy_requests_per_second,
+        )
 
     @property
     def egress_proxy(self) -> str | None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from generations.claimed import Claim, Unsettled, new_fence
-from generations.connection import Redis, key, load_script, reaching_store
+from generations.connection import PREFIX, Redis, key, load_script, reaching_store
 from generations.errors import StoreUnavailable
 from generations.ids import DELIVERY, EVENT, new_id
 from generations.indexes import (
@@ -15,10 +15,6 @@ from generations.indexes import (
     deliveries_key,
     due_key,
     exhausted_key,
-    in_flight_key,
-    origin_key,
-    parked_key,
-    unfinished_key,
 )
 from generations.lifecycle import (
     IN_FLIGHT,
@@ -28,6 +24,7 @@ from generations.lifecycle import (
     allowed_before,
     is_finished,
 )
+from generations.limits import UNLIMITED, UpstreamLimits
 from generations.metrics import (
     DELIVERIES,
     DELIVERY_SECONDS,
@@ -45,9 +42,6 @@ from generations.steps import Lane, NewDelivery, Step
 LONGEST_ON_ITS_WAY: Final = timedelta(days=7)
 #: Seconds between two tries of a patient settle.
 AWAY_INTERVAL: Final = 0.1
-#: How long at most a parked generation is not looked at. It need not be: whatever makes room
-#: for it makes it due.
-PARKED: Final = timedelta(minutes=10)
 #: RunComfy's word on a cancel: told to whoever waits for it, as a move is.
 CANCEL_OUTCOME: Final = "cancel_outcome"
 
@@ -55,9 +49,12 @@ CANCEL_OUTCOME: Final = "cancel_outcome"
 class Settling:
     """The steps that end claims."""
 
-    def __init__(self, redis: Redis, *, keep: timedelta) -> None:
-        self._settle = load_script(redis, "room", "settle")
+    def __init__(
+        self, redis: Redis, *, keep: timedelta, upstream: UpstreamLimits = UNLIMITED
+    ) -> None:
+        self._settle = load_script(redis, "line", "pace", "settle")
         self._keep = keep
+        self._upstream = upstream
 
     async def settle(self, claim: Claim, step: Step, *, is_patient: bool = False) -> Claim | None:
         """Write a step's outcome; the claim to go on with, or None where it was lost.
@@ -79,7 +76,9 @@ class Settling:
         told = {"fence": str(claim.fence), "next_fence": str(fence)}
         while True:
             try:
-                outcome, _ = await self.apply(claim.id, claim.lane, step, told, origin=claim.origin)
+                outcome, _, wait_us = await self.apply_timed(
+                    claim.id, claim.lane, step, told, origin=claim.origin
+                )
             except StoreUnavailable:
                 if not is_patient:
                     raise
@@ -87,18 +86,26 @@ class Settling:
             else:
                 break
         if outcome != "settled":
-            return Unsettled.PARKED if outcome == "full" else Unsettled.LOST
-        return replace(claim, fence=fence, lane=step.due.lane if step.due else claim.lane)
+            return Unsettled.IN_LINE if outcome == "full" else Unsettled.LOST
+        lane = step.due.lane if step.due else claim.lane
+        return replace(claim, fence=fence, lane=lane, call_in=timedelta(microseconds=wait_us))
 
-    @reaching_store
     async def apply(
         self, record_id: str, lane: Lane, step: Step, guard: Mapping[str, Any], *, origin: str
     ) -> tuple[str, str]:
         """Apply a step under a guard (fields of ``settle.lua``); its outcome and the status."""
+        outcome, status, _ = await self.apply_timed(record_id, lane, step, guard, origin=origin)
+        return outcome, status
+
+    @reaching_store
+    async def apply_timed(
+        self, record_id: str, lane: Lane, step: Step, guard: Mapping[str, Any], *, origin: str
+    ) -> tuple[str, str, int]:
+        """As :meth:`apply`, with how long the call has to wait that the step asked for (µs)."""
         delivery_id = new_id(DELIVERY) if step.tell else ""
         message = {**self._written(record_id, step, delivery_id), **guard}
         next_lane = step.due.lane if step.due else lane
-        outcome, status, *left = await self._settle(
+        outcome, status, wait_us, *left = await self._settle(
             keys=[
                 key(record_id),
                 due_key(lane),
@@ -106,23 +113,18 @@ class Settling:
                 due_key(Lane.DELIVERIES),
                 key(delivery_id),
                 UNFINISHED,
-                origin_key(origin),
-                unfinished_key(origin),
-                in_flight_key(origin),
-                parked_key(origin),
-                due_key(Lane.SUBMISSIONS),
                 deliveries_key(),
                 deliveries_key(origin),
                 exhausted_key(),
                 exhausted_key(origin),
             ],
-            args=[dump_json(message)],
+            args=[PREFIX, origin, dump_json(message)],
         )
         if left:
             _count_move(step, *left)
         elif outcome == "fenced":
             FENCED_SETTLES.labels(lane).inc()
-        return outcome, status
+        return outcome, status, wait_us
 
     def _written(self, record_id: str, step: Step, delivery_id: str) -> dict[str, Any]:
         written: dict[str, Any] = {
@@ -143,16 +145,20 @@ class Settling:
                 written["keep_ms"] = in_ms(self._keep)
         if step.to or CANCEL_OUTCOME in step.set:
             written["channel"] = CHANNEL
-        if step.due:
-            written["due_ms"] = in_ms(step.due.delay)
         if step.to is Status.SUBMITTING:
-            written["park_ms"] = in_ms(PARKED)
+            written |= self._upstream.as_room()
+        written |= _waits(step)
         if step.cancel_known:
             written["cancel_known"] = True
         if step.tell:
             written["delivery"] = _new_delivery(record_id, delivery_id, step.tell)
             written["index_ms"] = in_ms(index_time(self._keep))
         return written
+
+
+def _waits(step: Step) -> dict[str, int]:
+    waits = {"due_ms": step.due.delay if step.due else None, "pause_ms": step.pause}
+    return {name: in_ms(wait) for name, wait in waits.items() if wait is not None}
 
 
 def index_time(keep: timedelta) -> timedelta:

@@ -62,6 +62,8 @@ class Step:
     only_from: frozenset[AnyStatus] = frozenset()
     tell: NewDelivery | None = None
     attempt: Attempt | None = None
+    #: RunComfy asked to be left alone for so long, by everybody.
+    pause: timedelta | None = None
     #: Decided in the knowledge of the cancel that is pending, so that ``due`` holds for it too.
     cancel_known: bool = False
 

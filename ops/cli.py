@@ -137,15 +137,30 @@ def inspector(host: HostOption = "127.0.0.1", port: PortOption = None) -> None:
 
 
 @app.command()
-def doctor(folder: FolderOption = Path(".darkroom"), as_json: JsonOption = False) -> None:
+def doctor(
+    *,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="Whether callbacks may go there; may be repeated."),
+    ] = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Only list every setting, and what it means.")
+    ] = False,
+    folder: FolderOption = Path(".darkroom"),
+    as_json: JsonOption = False,
+) -> None:
     """Check what Darkroom depends on, and say what to do; exit code 1 on a problem."""
     import asyncio
 
-    from ops.doctor import run_doctor
+    from ops.doctor import print_settings, run_doctor, settings_now
     from ops.local.folder import Folder
 
+    if settings:
+        print_settings(settings_now(os.environ), as_json=as_json)
+        return
     with ending_in_sentences():
-        raise typer.Exit(asyncio.run(run_doctor(Folder(folder), as_json=as_json)))
+        found = run_doctor(Folder(folder), endpoints=endpoint or (), as_json=as_json)
+        raise typer.Exit(asyncio.run(found))
 
 
 def _local_settings(given: dict[str, Any]) -> "LocalSettings":

@@ -22,6 +22,9 @@ ORIGIN_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 LONGEST_KEY_NAME: Final = 100
 #: A limit over this is none.
 MOST: Final = 1e9
+#: Further apart, and the light one would hardly ever have its turn.
+LIGHTEST: Final = 0.01
+HEAVIEST: Final = 100
 
 _R = TypeVar("_R")
 
@@ -192,6 +195,13 @@ def _whole_limit(text: str) -> int:
     return int(number)
 
 
+def _weight(text: str) -> float:
+    number = _limit(text)
+    if number and not LIGHTEST <= number <= HEAVIEST:
+        raise typer.BadParameter(f"A number from {LIGHTEST} to {HEAVIEST}, or none for 1.")
+    return number
+
+
 @app.command()
 def limits(
     origin: OriginArgument,
@@ -208,6 +218,14 @@ def limits(
         int | None,
         typer.Option(parser=_whole_limit, metavar="N", help="With RunComfy; the others wait."),
     ] = None,
+    weight: Annotated[
+        float | None,
+        typer.Option(
+            parser=_weight,
+            metavar="N",
+            help="Turns to submit, beside others' that wait: 0.01 to 100; none is 1.",
+        ),
+    ] = None,
     folder: FolderOption = FOLDER,
     as_json: JsonOption = False,
 ) -> None:
@@ -216,6 +234,7 @@ def limits(
         "accepts_per_second": accepts_per_second,
         "max_unfinished": max_unfinished,
         "max_in_flight": max_in_flight,
+        "weight": weight,
     }
     changes = {name: number or None for name, number in given.items() if number is not None}
     found = _with_origins(folder, lambda origins: _limited(origins, origin, changes))

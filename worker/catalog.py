@@ -1,12 +1,14 @@
 """Keeping the catalog fresh: fetched from RunComfy by whichever worker's turn it is, for all."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from generations.errors import RunComfyUnavailable, StoreUnavailable
+from generations.errors import RunComfyThrottled, RunComfyUnavailable, StoreUnavailable
 from generations.logs import logger
 from worker.clients import Clients
+from worker.pauses import pause_for
 from worker.runcomfy.listing import Record
 
 log = logger(__name__)
@@ -35,6 +37,10 @@ async def refresh_in_turn(clients: Clients) -> None:
             async with asyncio.timeout(BUDGET.total_seconds()):
                 await refresh_once(clients)
         await clients.catalog.look()
+    except RunComfyThrottled as exc:
+        log.warning("catalog.throttled")
+        with suppress(StoreUnavailable):
+            await clients.extra_calls.pause(pause_for(exc, draw=clients.draw()))
     except (StoreUnavailable, RunComfyUnavailable, TimeoutError) as exc:
         log.warning("catalog.not_refreshed", reason=type(exc).__name__)
 
@@ -82,6 +88,8 @@ async def _add_schemas(found: dict[str, Record], clients: Clients) -> None:
         async with asking:
             try:
                 record = await clients.runcomfy.find_model(model_id)
+            except RunComfyThrottled:
+                raise
             except RunComfyUnavailable:
                 return
             found[model_id] = _with_schema(found[model_id], record)

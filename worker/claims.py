@@ -23,6 +23,8 @@ log = logger(__name__)
 LEFT: Final = "left to its lease"
 #: RunComfy gave no usable answer.
 UNANSWERED: Final = "unanswered"
+#: RunComfy asked for fewer requests, which says nothing about how well it is.
+THROTTLED: Final = "throttled"
 #: Written without asking RunComfy anything.
 UNASKED: Final = "runcomfy not asked"
 #: Stopped half-way, because the worker stops; due again at once.
@@ -71,7 +73,7 @@ async def work_through(
 async def report(counts: Counter[str], clients: Clients) -> None:
     """Tell the breaker that all workers share how a chunk's calls to RunComfy went."""
     silent = counts[UNANSWERED]
-    uncalled = sum(counts[word] for word in (*Unsettled, LEFT, GIVEN_BACK, UNASKED))
+    uncalled = sum(counts[word] for word in (*Unsettled, LEFT, GIVEN_BACK, UNASKED, THROTTLED))
     answered = counts.total() - silent - uncalled
     await clients.due.report(answered=answered > 0, failures=silent)
 

@@ -14,6 +14,7 @@ from generations.public_keys import PublicKeys
 from generations.settings import WorkerSettings
 from generations.signing_keys import SigningKey, parse_signing_keys
 from generations.store import GenerationStore
+from generations.upstream import ExtraCalls
 from worker.calls import Calls
 from worker.images.fetcher import ImageFetcher
 from worker.leases import Leases
@@ -38,6 +39,7 @@ class Clients:
     sender: CallbackSender
     images: ImageFetcher
     leases: Leases
+    extra_calls: ExtraCalls
     health: EndpointHealth
     public_keys: PublicKeys
     #: What signs callbacks beside the origins' secrets.
@@ -51,13 +53,14 @@ class Clients:
     async def open(cls, settings: WorkerSettings) -> "Clients":
         """Nothing connects before it is first used."""
         redis = connect(settings.redis_url.get_secret_value())
+        extra_calls = ExtraCalls(redis, settings.upstream)
         catalogs = CatalogStore(redis)
         catalog = CatalogCopy(catalogs)
         leases = Leases.derive(settings)
         return cls(
             settings=settings,
             redis=redis,
-            due=DueIndex(redis, keep=settings.keep),
+            due=DueIndex(redis, keep=settings.keep, upstream=settings.upstream),
             store=GenerationStore(redis, deadline=settings.deadline, keep=settings.keep),
             origins=OriginStore(redis),
             catalogs=catalogs,
@@ -69,6 +72,7 @@ class Clients:
                 submit_timeout=settings.submit_timeout,
                 poll_timeout=settings.poll_timeout,
                 connect_timeout=settings.connect_timeout,
+                next_call=extra_calls.wait,
             ),
             sender=CallbackSender(
                 allowed=settings.allowed,
@@ -83,6 +87,7 @@ class Clients:
             ),
             leases=leases,
             health=EndpointHealth(redis, leases.health_rules(settings)),
+            extra_calls=extra_calls,
             public_keys=PublicKeys(redis),
             signing_keys=_signing_keys(settings),
         )

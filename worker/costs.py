@@ -5,16 +5,18 @@ more and more rarely, until it is known or an hour is over; nothing waits for it
 neither.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from generations.due import Claim
-from generations.errors import RunComfyUnavailable
+from generations.errors import RunComfyThrottled, RunComfyUnavailable
 from generations.logs import logger
 from generations.model import Generation
 from generations.steps import Due, Lane, Step
-from worker.claims import UNANSWERED, settle
+from worker.claims import THROTTLED, UNANSWERED, settle
 from worker.clients import Clients
+from worker.pauses import look_after_pause, wait_for_call
 
 log = logger(__name__)
 
@@ -28,7 +30,13 @@ async def look_for_cost_once(claim: Claim, generation: Generation, clients: Clie
     """Ask once for the cost of a finished generation; the word for what came of it."""
     request_id, now = generation.runcomfy_request_id or "", claim.taken_at
     try:
+        await wait_for_call(claim, clients)
         cost = await clients.calls.make(clients.runcomfy.find_cost(request_id))
+    except RunComfyThrottled as exc:
+        log.warning("cost.throttled")
+        later = replace(look_after_pause(generation, exc, draw=clients.draw()), cancel_known=True)
+        await settle(claim, later, clients)
+        return THROTTLED
     except RunComfyUnavailable as exc:
         log.warning("cost.unanswered", reason=exc.code)
         await settle(claim, decide_cost(generation, None, now=now, asked=exc.retry_after), clients)

@@ -39,6 +39,10 @@ CHUNKS_A_ROUND: Final = 2
 #: With so many messages waiting in a queue, no more is claimed for it: claims that nobody
 #: is about to take would only run out.
 WAITING_MESSAGES: Final = 64
+#: Of submissions fewer, in smaller chunks: what is claimed has had its turn, and is before all
+#: that other origins ask for from then on.
+WAITING_SUBMISSIONS: Final = 8
+SUBMISSIONS_A_CHUNK: Final = 25
 #: Seconds between looks while Redis is away.
 AWAY_INTERVAL: Final = 1.0
 
@@ -157,13 +161,16 @@ class Rounds:
         return [claim for claim in claims if not claim.is_suspect]
 
     def _room(self, lane: Lane, connection: Connection) -> int:
+        is_fair = lane is Lane.SUBMISSIONS
+        most_waiting = WAITING_SUBMISSIONS if is_fair else WAITING_MESSAGES
+        largest_chunk = SUBMISSIONS_A_CHUNK if is_fair else LARGEST_CHUNK
         # A lane that got nothing last time has nothing of ours waiting in its queue.
         if lane in self._sent:
             channel: Any = connection.default_channel
             declared = channel.queue_declare(queue=lane)
-            if declared.message_count >= WAITING_MESSAGES:
+            if declared.message_count >= most_waiting:
                 return 0
-        return CHUNKS_A_ROUND * LARGEST_CHUNK
+        return CHUNKS_A_ROUND * largest_chunk
 
     def _send(self, lane: Lane, chunk: Sequence[Claim], connection: Connection) -> None:
         pairs = [(claim.id, claim.fence) for claim in chunk]

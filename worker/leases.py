@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from generations.due import PARKED
 from generations.endpoint_health import HealthRules
 from generations.pacing import LONGEST_ASKED_BY_RUNCOMFY, last_call
 from generations.settings import WorkerSettings
@@ -58,7 +57,7 @@ class Leases:
     def longest_waits(self, schedule: Sequence[timedelta]) -> dict[Lane, timedelta]:
         """How far ahead anything in a lane may be due; ``schedule`` is that of deliveries."""
         waits = {
-            Lane.SUBMISSIONS: max(LONGEST_ASKED_BY_RUNCOMFY, PARKED),
+            Lane.SUBMISSIONS: LONGEST_ASKED_BY_RUNCOMFY,
             Lane.POLLS: LONGEST_ASKED_BY_RUNCOMFY,
             Lane.DELIVERIES: last_call(schedule),
         }

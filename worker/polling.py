@@ -18,10 +18,11 @@ from generations.model import ErrorCode, Generation
 from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
 from generations.traces import Span, span
-from worker.claims import UNANSWERED, UNASKED, settle
+from worker.claims import THROTTLED, UNANSWERED, UNASKED, settle
 from worker.clients import Clients
 from worker.costs import FIRST_LOOK, look_for_cost_once
 from worker.looks import began_at, end_seen, look_at
+from worker.pauses import look_after_pause, stretched, wait_for_call
 from worker.runcomfy.protocol import NotThere, Observation
 
 log = logger(__name__)
@@ -50,12 +51,17 @@ async def poll_once(claim: Claim, generation: Generation, clients: Clients) -> s
         await settle(claim, step, clients)
         return UNASKED
     try:
+        await wait_for_call(claim, clients)
         look = _cancel_or_look if generation.is_cancel_pending else _look
         with _span(generation) as one:
             one.collect(generation.polls + generation.failures < TRACED_POLLS)
             looking = look(generation, clients, now=claim.taken_at)
             step, end = await clients.calls.make(looking)
             one.collect(step.to is not None)
+    except RunComfyThrottled as exc:
+        log.warning("poll.throttled")
+        await settle(claim, look_after_pause(generation, exc, draw=clients.draw()), clients)
+        return THROTTLED
     except RunComfyUnavailable as exc:
         log.warning("poll.unanswered", reason=exc.code)
         await settle(claim, look_later(generation, exc, draw=clients.draw()), clients)
@@ -104,7 +110,7 @@ async def _look(
     step = decide_poll(generation, seen, now=now, draw=clients.draw(), pace=pace)
     end = end_seen(generation, seen, now=now)
     _count_end(generation, seen, end, now=now + timedelta(seconds=monotonic() - began))
-    return step, end
+    return stretched(step, clients), end
 
 
 async def _cancel_or_look(
@@ -116,6 +122,7 @@ async def _cancel_or_look(
             outcome = await _ask_to_cancel(generation.runcomfy_request_id or "", clients)
             if outcome is not None:
                 return decide_cancel(generation, outcome), None
+            await clients.runcomfy.wait_for_call()
             return await _look(generation, clients, now=now)
     except TimeoutError as exc:
         raise RunComfyUnavailable("RunComfy did not answer in time.") from exc

@@ -7,7 +7,12 @@ from typing import Final
 
 from generations.due import Claim, Unsettled
 from generations.durations import UNKNOWN, Pace, Progress, is_start_told
-from generations.errors import RunComfyRejected, RunComfyUnavailable, SubmissionUncertain
+from generations.errors import (
+    RunComfyRejected,
+    RunComfyThrottled,
+    RunComfyUnavailable,
+    SubmissionUncertain,
+)
 from generations.lifecycle import Status
 from generations.logs import logger
 from generations.metrics import SUBMISSIONS
@@ -16,9 +21,16 @@ from generations.pacing import decide_backoff, decide_next_poll
 from generations.steps import Due, Lane, Step, fail, finish, telling
 from generations.traces import span
 from worker.calls import Stopping
-from worker.claims import GIVEN_BACK, UNANSWERED, UNASKED, settle
+from worker.claims import (
+    GIVEN_BACK,
+    THROTTLED,
+    UNANSWERED,
+    UNASKED,
+    settle,
+)
 from worker.clients import Clients
 from worker.leases import MARGIN, Leases
+from worker.pauses import pause_for, stretched, wait_for_call
 from worker.preflight import preflight_once
 
 log = logger(__name__)
@@ -59,13 +71,13 @@ async def _submit_and_settle(
     claim: Claim, generation: Generation, clients: Clients, *, pace: Pace
 ) -> str:
     try:
-        step = await _submit(generation, clients, pace=pace)
+        step = await _submit(claim, generation, clients, pace=pace)
     except SubmissionUncertain as exc:
         await _settle_uncertain(claim, generation, exc, clients)
         return UNANSWERED
     word = await settle(claim, step, clients)
     if step.to is Status.QUEUED:
-        return GIVEN_BACK if step == NOT_BEGUN else UNANSWERED
+        return GIVEN_BACK if step == NOT_BEGUN else THROTTLED if step.pause else UNANSWERED
     return word
 
 
@@ -119,7 +131,11 @@ def intend(leases: Leases) -> Step:
     )
 
 
-async def _submit(generation: Generation, clients: Clients, *, pace: Pace) -> Step:
+async def _submit(claim: Claim, generation: Generation, clients: Clients, *, pace: Pace) -> Step:
+    try:
+        await wait_for_call(claim, clients)
+    except Stopping:
+        return NOT_BEGUN
     call = clients.runcomfy.submit(generation.model_id, generation.input)
     try:
         with span(
@@ -127,6 +143,10 @@ async def _submit(generation: Generation, clients: Clients, *, pace: Pace) -> St
         ) as one:
             request_id = await clients.calls.make(call)
             one.note(runcomfy_request_id=request_id)
+    except RunComfyThrottled as exc:
+        log.warning("submission.throttled")
+        SUBMISSIONS.labels("not_sent").inc()
+        return throttled(exc, draw=clients.draw())
     except RunComfyUnavailable as exc:
         log.warning("submission.not_sent", reason=exc.code)
         SUBMISSIONS.labels("not_sent").inc()
@@ -142,7 +162,7 @@ async def _submit(generation: Generation, clients: Clients, *, pace: Pace) -> St
     # On the log before it is on record: if it never gets there, it can be adopted from here.
     log.info("submission.accepted", runcomfy_request_id=request_id)
     SUBMISSIONS.labels("accepted").inc()
-    return submitted(generation, request_id, draw=clients.draw(), pace=pace)
+    return stretched(submitted(generation, request_id, draw=clients.draw(), pace=pace), clients)
 
 
 async def _policy_of(generation: Generation, clients: Clients) -> OnUncertain:
@@ -181,6 +201,11 @@ def not_sent(generation: Generation, error: RunComfyUnavailable, *, draw: float)
         due=Due(Lane.SUBMISSIONS, wait),
         add={"submissions": -1, "failures": 1},
     )
+
+
+def throttled(error: RunComfyThrottled, *, draw: float) -> Step:
+    """RunComfy accepted nothing and asked for fewer requests: back in line, uncounted."""
+    return replace(NOT_BEGUN, pause=pause_for(error, draw=draw))
 
 
 def rejected(generation: Generation, error: RunComfyRejected) -> Step:

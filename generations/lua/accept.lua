@@ -1,4 +1,4 @@
--- Put a generation on record and make its submission due now, in one step.
+-- Put a generation on record and into its origin's line (line.lua), in one step.
 -- Calling it again with the same id changes nothing, so a lost answer may be retried; so does
 -- another id with an idempotency key that was used before. What is refused stores nothing.
 --
@@ -10,20 +10,23 @@
 --           takes      how often it was taken since the last settle, as far as these count
 --                      (take.lua), and how often whoever had it alone died of it
 --           deliveries "dlv_… " for every delivery
--- KEYS[2] due:submissions: a sorted set of ids by the instant (ms) of their next action
+-- KEYS[2] due:submissions: a sorted set of ids by the instant (ms) of their next action, which is
+--         the deadline of what waits in its origin's line (line.lua)
 -- KEYS[3] unfinished: a set of the ids of all unfinished generations and deliveries
 -- KEYS[4] generations: a sorted set of all ids by creation (ms)
 -- KEYS[5] generations:{origin}: the same for one origin
 -- KEYS[6] origin:{origin}: a hash; its limits are read here, as far as it has any:
 --           accepts_per_second   a token bucket that holds one second's worth, at least one
---           max_unfinished
+--           max_unfinished, max_in_flight
+--           weight               its share of the submissions, beside others'; absent: 1
 --           accepts_full_at      kept by this script: when the bucket is full again (µs)
 -- KEYS[7] unfinished:{origin}: a set of the ids of the origin's unfinished generations
 -- KEYS[8] idempotency:{origin}:{hash of the key}: a hash with id, fingerprint, accepted_at
 --         (ms); absent without a key
 -- ARGV[1] id   ARGV[2] ms until the deadline   ARGV[3] ms that an index entry is kept
 -- ARGV[4] fingerprint of what is asked for   ARGV[5] ms that an idempotency key is kept
--- ARGV[6…] field, value, field, value, …
+-- ARGV[6] what keys begin with   ARGV[7] the origin   ARGV[8] its priority: a whole number
+-- ARGV[9…] field, value, field, value, …
 -- Returns {outcome, id, accepted_at, quota, quota, …}: outcome is "accepted", "replayed" (the
 -- key was used for the same), "conflict" (the key was used for something else) or "accepts" or
 -- "unfinished" (over this limit). A quota is {limit's name, limit, what is left, ms until more
@@ -79,8 +82,8 @@ if full_at then
 end
 
 redis.call('HSET', KEYS[1], 'status', 'queued', 'created_at', now,
-  'deadline', now + ARGV[2], 'timeline', 'queued=' .. now .. ';', 'fence', 1, unpack(ARGV, 6))
-redis.call('ZADD', KEYS[2], now, ARGV[1])
+  'deadline', now + ARGV[2], 'timeline', 'queued=' .. now .. ';', 'fence', 1, unpack(ARGV, 9))
+stand_in_line(places(ARGV[6], ARGV[7]), ARGV[7], ARGV[1], now, ARGV[8], now + ARGV[2])
 redis.call('SADD', KEYS[3], ARGV[1])
 redis.call('SADD', KEYS[7], ARGV[1])
 for i = 4, 5 do

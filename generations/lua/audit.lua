@@ -1,6 +1,7 @@
 -- Look through some of the unfinished: put what is in no lane back into its lane, and what is
--- missing in its origin's indexes (room.lua, accept.lua) back into them. What is due further
--- ahead than anything may be was written before this server's clock was set back: due now.
+-- missing in its origin's indexes (line.lua, accept.lua) back into them. What is due further
+-- ahead than anything may be was written before this server's clock was set back: due now. What
+-- is queued, and due at its deadline or later, waits in its line.
 --
 -- KEYS[1] unfinished   KEYS[2] due:submissions   KEYS[3] due:polls   KEYS[4] due:deliveries
 -- ARGV[1] where to go on (SSCAN's cursor)   ARGV[2] about how many to look at
@@ -19,38 +20,66 @@ local in_flight = {}
 for i = 9, #ARGV do
   in_flight[ARGV[i]] = true
 end
-local function index(id, status)
-  local origin = redis.call('HGET', ARGV[3] .. id, 'origin') or ''
-  redis.call('SADD', ARGV[3] .. 'unfinished:' .. origin, id)
-  redis.call(in_flight[status] and 'SADD' or 'SREM', ARGV[3] .. 'in_flight:' .. origin, id)
+
+local function index(at, id, status)
+  redis.call('SADD', at.unfinished, id)
   if status ~= 'queued' then
-    redis.call('ZREM', ARGV[3] .. 'parked:' .. origin, id)
+    redis.call(in_flight[status] and 'SADD' or 'SREM', at.in_flight, id)
+    redis.call(in_flight[status] and 'SADD' or 'SREM', at.all, id)
+    redis.call('ZREM', at.line, id)
   end
 end
+
+-- Whether a queued one has its place: in its line until its deadline, or due before that.
+local function has_its_place(at, id, deadline)
+  local score = redis.call('ZSCORE', at.due, id)
+  if not score then
+    return false, 'put back'
+  elseif redis.call('ZSCORE', at.line, id) then
+    return tonumber(score) <= tonumber(deadline)
+  end
+  return tonumber(score) < tonumber(deadline) and score - now <= tonumber(longest[at.due])
+end
+
+local function audit_queued(at, id, record)
+  local has_place, is_out = has_its_place(at, id, record[4])
+  if not has_place then
+    give_up_room(at, id)
+    stand_in_line(at, record[2] or '', id, record[3], record[5], record[4])
+    put_back = put_back + (is_out and 1 or 0)
+    pulled_back = pulled_back + (is_out and 0 or 1)
+  end
+end
+
+local function audit_due(due, at, id)
+  if redis.call('ZADD', due, 'NX', at, id) == 1 then
+    put_back = put_back + 1
+  elseif redis.call('ZSCORE', due, id) - now > tonumber(longest[due]) then
+    redis.call('ZADD', due, at, id)
+    pulled_back = pulled_back + 1
+  end
+end
+
 for _, id in ipairs(scan[2]) do
-  local status = redis.call('HGET', ARGV[3] .. id, 'status')
-  local due, at = KEYS[3], now
+  local record = redis.call('HMGET', ARGV[3] .. id, 'status', 'origin', 'created_at', 'deadline',
+    'priority')
+  local status, at = record[1], places(ARGV[3], record[2] or '')
+  local is_delivery = string.sub(id, 1, #ARGV[4]) == ARGV[4]
+  if status and not is_delivery then
+    index(at, id, status)
+  end
   if not status then
     redis.call('SREM', KEYS[1], id)
     forgotten = forgotten + 1
+  elseif is_delivery then
+    audit_due(KEYS[4], now, id)
+  elseif status == 'queued' and tonumber(record[4] or '') then
+    audit_queued(at, id, record)
+  elseif status == 'submitting' or status == 'queued' then
+    -- Due before its worker is done, it would count as abandoned.
+    audit_due(KEYS[2], status == 'queued' and now or now + ARGV[5], id)
   else
-    if string.sub(id, 1, #ARGV[4]) == ARGV[4] then
-      due = KEYS[4]
-    elseif status == 'queued' then
-      due = KEYS[2]
-    elseif status == 'submitting' then
-      -- Due before its worker is done, it would count as abandoned.
-      due, at = KEYS[2], now + ARGV[5]
-    end
-    if due ~= KEYS[4] then
-      index(id, status)
-    end
-    if redis.call('ZADD', due, 'NX', at, id) == 1 then
-      put_back = put_back + 1
-    elseif redis.call('ZSCORE', due, id) - now > tonumber(longest[due]) then
-      redis.call('ZADD', due, at, id)
-      pulled_back = pulled_back + 1
-    end
+    audit_due(KEYS[3], now, id)
   end
 end
 return {scan[1], #scan[2], put_back, pulled_back, forgotten}

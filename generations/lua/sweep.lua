@@ -1,7 +1,8 @@
--- Take out of an origin's index what is not unfinished any more. The other scripts leave
+-- Take out of an index what is not unfinished any more. The other scripts leave
 -- nothing of the kind behind; whatever else did would take up the origin's room for ever.
 --
--- KEYS[1] unfinished   KEYS[2] unfinished:{origin}, in_flight:{origin} or parked:{origin}
+-- KEYS[1] unfinished   KEYS[2] unfinished:{origin}, in_flight:{origin}, in_flight or
+--         line:{origin}
 -- ARGV[1] SSCAN or ZSCAN   ARGV[2] its cursor   ARGV[3] about how many to look at
 -- Returns {cursor, taken out}; the cursor is "0" at the end of a pass.
 local scan = redis.call(ARGV[1], KEYS[2], ARGV[2], 'COUNT', ARGV[3])

@@ -1,6 +1,8 @@
 """All findings, printed; whether all is well."""
 
 import json
+import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -8,9 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from generations.durability import Finding, Level
+from ops.doctor.endpoints import examine_endpoints
 from ops.doctor.runcomfy import examine_runcomfy
 from ops.doctor.servers import examine_redis
-from ops.local.folder import Folder
+from ops.doctor.settings import Setting, examine_settings
+from ops.local.folder import Folder, store_settings
 
 MARKS: Final = {
     Level.OK: ("✓", "green"),
@@ -19,9 +23,13 @@ MARKS: Final = {
 }
 
 
-async def run_doctor(folder: Folder, *, as_json: bool) -> int:
+async def run_doctor(folder: Folder, *, endpoints: Sequence[str], as_json: bool) -> int:
     """Look at everything and print what was found; the exit code."""
-    findings = [*await examine_redis(folder), *await examine_runcomfy(folder)]
+    findings = examine_settings(os.environ)
+    if all(finding.level is not Level.PROBLEM for finding in findings):
+        findings += await examine_redis(folder)
+        findings += await examine_runcomfy(folder)
+        findings += await examine_endpoints(endpoints, store_settings(folder).allowed)
     is_well = all(finding.level is not Level.PROBLEM for finding in findings)
     console = Console(highlight=False, soft_wrap=True)
     if as_json:
@@ -31,6 +39,17 @@ async def run_doctor(folder: Folder, *, as_json: bool) -> int:
         for finding in findings:
             console.print(_line(finding))
     return 0 if is_well else 1
+
+
+def print_settings(settings: Sequence[Setting], *, as_json: bool) -> None:
+    """Every setting of gateway and worker, what it is now, and what it means."""
+    console = Console(highlight=False, soft_wrap=True)
+    if as_json:
+        console.print(json.dumps([asdict(one) for one in settings], indent=2), markup=False)
+        return
+    for one in settings:
+        style = "bold" if one.is_set else "dim"
+        console.print(Text.assemble((f"{one.name}={one.value}", style), f"\n  {one.means}"))
 
 
 def _line(finding: Finding) -> Text:

@@ -47,6 +47,10 @@ class RunComfy:
         self.start_all()
         self.finish_all()
 
+    def calls_made(self) -> int:
+        """How many calls of generations it got, of whatever kind."""
+        return sum(self._call("GET", "/stats")["calls"].values())
+
     def paid_for(self, given: Any) -> list[Entry]:
         """The accepted, that is paid, submissions of exactly this input."""
         ledger = self._call("GET", "/ledger?limit=100000")

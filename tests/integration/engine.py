@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from generations.connection import key
+from generations.connection import PREFIX, key
 from generations.due import AFTER_DEATH, POISON_DEATHS, SUSPECT_TAKES, Claim, due_key
 from generations.errors import IdempotencyConflict
 from generations.ids import DELIVERY, GENERATION
@@ -19,12 +19,9 @@ from generations.steps import Due, Lane, Step
 from tests.integration.claiming import LONG
 from tests.integration.engine_known import Asked, Known
 from tests.integration.engine_work import Answer, Held, decide
-from tests.integration.engine_world import (
-    World,
-)
+from tests.integration.engine_world import World, turn_of
 
 LONG_MS: Final = round(LONG.total_seconds() * 1000)
-PARKED_MS: Final = 600_000
 ORIGIN: Final = "studio"
 
 
@@ -56,15 +53,34 @@ class Engine(Known):
         await self._nothing_changed()
 
     async def claim(self, lane: Lane) -> list[Claim]:
-        """Claim all that is due in a lane, in the order of acceptance."""
+        """Claim all that is due in a lane, and next in line, in the order of acceptance."""
         claims = await self._due.claim({lane: 100}, lease=LONG)
-        due = sorted(i for i, at in self.world.lane(lane).items() if at <= self.world.now)
-        assert sorted(claim.id for claim in claims) == due
+        due = {i for i, at in self.world.lane(lane).items() if at <= self.world.now}
+        if lane is Lane.SUBMISSIONS:
+            due = self._next_in_line(due)
+        assert {claim.id for claim in claims} == due
+        self._lost -= due
         after = await World.read(self._redis)
         for claim in claims:
             self._hold(claim)
             assert self.world.now + LONG_MS <= after.lane(lane)[claim.id] <= after.now + LONG_MS
         return sorted(claims, key=lambda claim: self._age(claim.id))
+
+    def _next_in_line(self, due: set[str]) -> set[str]:
+        """What needs no call, and of the others, now all in line, as many as have room."""
+        ended = {i for i in due if self._needs_no_call(i)}
+        waiting = (self.world.line.keys() | due) - ended
+        room = self._room + len(self.world.has_room & waiting)
+        served = sorted(waiting, key=self._turn)
+        return ended | set(served if room >= len(served) else served[: max(int(room), 0)])
+
+    def _needs_no_call(self, generation_id: str) -> bool:
+        record = self.world.record(generation_id)
+        return record["status"] == "submitting" or bool(record.get("cancel_requested_at"))
+
+    def _turn(self, generation_id: str) -> tuple[int, str]:
+        record = self.world.record(generation_id)
+        return turn_of(record), generation_id
 
     async def take(self, claim: Claim) -> Held | None:
         """Make a claim one's own; None where it is lost."""
@@ -118,9 +134,13 @@ class Engine(Known):
     async def take_again(self, held: Held) -> None:
         """The answer to a take was lost, so the very same is asked for again."""
         claim = held.claim
-        _, (found,) = await self._take_script(
+        _, (found,), _ = await self._take_script(
             keys=[due_key(claim.lane), key(claim.id)],
-            args=[60_000, claim.fence, SUSPECT_TAKES, claim.id, held.taken_by],
+            args=[
+                *(60_000, claim.fence, SUSPECT_TAKES),
+                *("submission", "", PREFIX),
+                *(claim.id, held.taken_by),
+            ],
         )
         assert bool(found) == self._is_live(claim)
         if not found:
@@ -152,7 +172,7 @@ class Engine(Known):
 
     async def _settle(self, claim: Claim, step: Step) -> Claim | None:
         fence = 1_000_000 * (len(self.asked) + 1)
-        is_full = len(self.world.in_flight) >= self.world.most_in_flight
+        is_full = claim.id not in self.world.has_room and self._room < 1
         expected = "full" if step.to is Status.SUBMITTING and is_full else "settled"
         asked = Asked(claim, step, str(fence), expected)
         outcome = await self._ask(asked)
@@ -167,22 +187,21 @@ class Engine(Known):
         mine = replace(claim, fence=fence, lane=step.due.lane if step.due else claim.lane)
         self._hold(mine)
         if outcome == "full":
-            await self._is_parked(claim.id)
+            await self._is_back_in_line(claim.id)
             return None
         self._counted[claim.id] += step.add.get("submissions", 0)
         await self._check_due(mine, step)
         return mine
 
-    async def _is_parked(self, generation_id: str) -> None:
+    async def _is_back_in_line(self, generation_id: str) -> None:
         after = await World.read(self._redis)
-        record = after.record(generation_id)
+        record, at = after.record(generation_id), after.lane(Lane.SUBMISSIONS)[generation_id]
         assert record["status"] == "queued"
-        assert generation_id in after.values[key("parked:studio")]
-        wait = min(PARKED_MS, int(record["deadline"]) - self.world.now)
         if record.get("cancel_requested_at") and not record.get("cancel_outcome"):
-            wait = 0
-        at = after.lane(Lane.SUBMISSIONS)[generation_id]
-        assert self.world.now + wait - 5000 <= at <= after.now + wait
+            assert at <= after.now
+        else:
+            assert generation_id in after.line
+            assert at == int(record["deadline"])
 
     async def _check_due(self, mine: Claim, step: Step) -> None:
         after = await World.read(self._redis)
@@ -195,11 +214,15 @@ class Engine(Known):
         if is_wished and record["status"] != "submitting" and not step.cancel_known:
             wait = 0  # A cancel that the holder knew nothing of is not kept waiting.
         assert at is not None
+        if record["status"] == "queued" and not (step.due.delay or is_wished):
+            await self._is_back_in_line(mine.id)
+            return
         earliest, latest = self.world.now + wait, after.now + wait
         has_deadline = "deadline" in record and not is_finished(Status(record["status"]))
         if has_deadline and record["status"] != "submitting":
-            # Never later than the deadline, and at once where that is over.
-            deadline = int(record["deadline"])
+            # Never later than the deadline, and at once where that is over. At the deadline is
+            # what waits in its line.
+            deadline = int(record["deadline"]) - (record["status"] == "queued")
             earliest = min(earliest, max(deadline, self.world.now))
             latest = min(latest, max(deadline, after.now))
         assert earliest <= at <= latest

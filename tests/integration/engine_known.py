@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from typing import Final
 
 from redis.asyncio import Redis
@@ -11,6 +12,7 @@ from generations.connection import load_script
 from generations.due import Claim, DueIndex
 from generations.ids import GENERATION
 from generations.lifecycle import Status
+from generations.limits import UpstreamLimits
 from generations.model import Generation, NewGeneration, OnUncertain
 from generations.origins import OriginStore
 from generations.steps import Step
@@ -43,12 +45,13 @@ class Asked:
 class Known:
     """Store and due index, the world they left behind, and who holds what."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, most_of_all: int | None = None) -> None:
         self._redis = redis
         self._store = GenerationStore(redis, deadline=HOUR, keep=KEEP)
-        self._due = DueIndex(redis, keep=KEEP)
+        self._due = DueIndex(redis, keep=KEEP, upstream=UpstreamLimits(most_of_all))
+        self._most_of_all = most_of_all or inf
         self._origins = OriginStore(redis)
-        self._take_script = load_script(redis, "take")
+        self._take_script = load_script(redis, "line", "pace", "take")
         self.world = World()
         #: The settles that were written.
         self.asked: list[Asked] = []
@@ -95,6 +98,12 @@ class Known:
 
     async def _nothing_changed(self) -> None:
         assert await World.read(self._redis) == self.world
+
+    @property
+    def _room(self) -> float:
+        """How many more RunComfy may have."""
+        most = min(self.world.most_in_flight, self._most_of_all)
+        return most - len(self.world.has_room)
 
     def _is_wish_known(self, generation_id: str) -> bool:
         record = self.world.record(generation_id)

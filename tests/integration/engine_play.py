@@ -19,6 +19,7 @@ from tests.integration.engine_work import Answer, Held
 POLICIES: Final = (None, OnUncertain.RESUBMIT, OnUncertain.FAIL)
 #: Trouble comes from what happens to one generation, so that few are enough.
 MOST: Final = 3
+PRIORITIES: Final = (0, 0, 5, -5)
 KEYS: Final = (None, None, "one", "two")
 
 _R = TypeVar("_R")
@@ -90,8 +91,8 @@ class Step:
 class Play:
     """An engine, and everything that was ever claimed or taken of it."""
 
-    def __init__(self, redis: Redis) -> None:
-        self.engine = TroubledEngine(redis)
+    def __init__(self, redis: Redis, *, most_of_all: int | None) -> None:
+        self.engine = TroubledEngine(redis, most_of_all=most_of_all)
         self._generations: list[str] = []
         self._claims: list[Claim] = []
         #: All who ever held something, and of these, those who did not settle yet.
@@ -176,6 +177,7 @@ class Play:
             webhook=ENDPOINT if told else None,
             webhook_intermediate_status=told == 1,
             on_uncertain=POLICIES[step.which // 12],
+            priority=PRIORITIES[step.which % 4],
         )
 
     async def _on_generation(self, step: Step, generation_id: str | None) -> None:

@@ -8,6 +8,7 @@ from math import inf
 from generations.connection import key
 from generations.due import UNFINISHED, Audited, due_key
 from generations.ids import DELIVERY
+from generations.indexes import IN_FLIGHT
 from generations.lifecycle import Status
 from generations.limits import Limits
 from generations.steps import Lane
@@ -107,21 +108,34 @@ class TroubledEngine(Engine):
         world = await World.read(self._redis)
         for lane in Lane:
             before, after = self.world.lane(lane), world.lane(lane)
-            # What waits for room may be told of it once more.
-            moved = {*missing, *ahead, *self.world.values.get(key("parked:studio"), ())}
+            moved = {*missing, *ahead}
             assert {i: at for i, at in after.items() if i not in moved} == {
                 i: at for i, at in before.items() if i not in moved
             }
         for record_id in (*missing, *ahead):
             status = world.record(record_id)["status"]
+            if status == "queued":
+                assert record_id in world.line
+                continue
             is_due = world.lane(LANE_OF[status])[record_id] <= world.now
             # What may be being submitted right now is left alone for its time.
             assert is_due == (status != "submitting")
 
     def _ahead(self) -> list[str]:
-        """What is due further ahead than anything may be."""
-        far = self.world.now + FAR // MS
-        return [i for lane in Lane for i, at in self.world.lane(lane).items() if at > far]
+        """What is due further ahead than anything may be, or out of its line without a reason.
+
+        A look for the cost of what has ended is no audit's concern: nobody waits for it.
+        """
+        unfinished = self.world.values.get(UNFINISHED, set())
+        entries = [entry for lane in Lane for entry in self.world.lane(lane).items()]
+        return [i for i, at in entries if i in unfinished and at > self._latest(i)]
+
+    def _latest(self, record_id: str) -> int:
+        record, far = self.world.record(record_id), self.world.now + FAR // MS
+        if record["status"] != "queued":
+            return far
+        deadline = int(record["deadline"])
+        return deadline if record_id in self.world.line else min(deadline - 1, far)
 
     async def set_back(self) -> None:
         """Redis's clock is set back by weeks, and nothing waits until it is there again."""
@@ -145,13 +159,15 @@ class TroubledEngine(Engine):
     async def lose_indexes(self) -> None:
         """What is known of the origin's generations beside their records is deleted."""
         await self._redis.delete(*(INDEXES - {UNFINISHED}))
+        self.world = await World.read(self._redis)
         await self.audit()
 
     async def add_strangers(self) -> None:
         """Ids get into the origin's indexes that do not belong there."""
         await self._redis.sadd(key("unfinished:studio"), STRANGER)
         await self._redis.sadd(key("in_flight:studio"), STRANGER)
-        await self._redis.zadd(key("parked:studio"), {STRANGER: 1})
+        await self._redis.sadd(IN_FLIGHT, STRANGER)
+        await self._redis.zadd(key("line:studio"), {STRANGER: 1})
         await self.audit()
 
     async def jump(self, hours: int) -> None:

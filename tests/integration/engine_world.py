@@ -11,6 +11,8 @@ from redis.asyncio import Redis
 from generations.connection import PREFIX, key
 from generations.due import UNFINISHED, due_key
 from generations.ids import DELIVERY, GENERATION
+from generations.indexes import IN_FLIGHT as IN_FLIGHT_OF_ALL
+from generations.indexes import LINES, UPSTREAM
 from generations.lifecycle import DELIVERY_MOVES, MOVES, REOPENINGS, DeliveryStatus, Status
 from generations.steps import Lane
 
@@ -29,7 +31,9 @@ ORIGIN: Final = key("origin:studio")
 #: Keys that Redis forgets when they are empty.
 INDEXES: Final = {
     UNFINISHED,
-    *(key(f"{name}:studio") for name in ("unfinished", "in_flight", "parked")),
+    *(key(f"{name}:studio") for name in ("unfinished", "in_flight", "line")),
+    IN_FLIGHT_OF_ALL,
+    LINES,
 }
 LANES: Final = {due_key(lane): lane for lane in Lane}
 
@@ -92,6 +96,16 @@ class World:
         return int(limit) if limit else inf
 
     @property
+    def line(self) -> dict[str, float]:
+        """Those that wait for their turn, by what it goes by."""
+        return {i: float(at) for i, at in self.values.get(key("line:studio"), {}).items()}
+
+    @property
+    def has_room(self) -> set[str]:
+        """Those that count as with RunComfy: what it has, and what is claimed to be submitted."""
+        return set(self.values.get(key("in_flight:studio"), ()))
+
+    @property
     def in_flight(self) -> set[str]:
         """The generations that RunComfy has, or may have."""
         found = self.records(GENERATION).items()
@@ -113,6 +127,11 @@ class World:
 
 def _of_kind(kind: str, flat: list[str]) -> Any:
     return set(flat) if kind == "set" else dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def turn_of(fields: Hash) -> int:
+    """What a generation's place in its line goes by: each step of priority is ten minutes."""
+    return int(fields["created_at"]) - int(fields.get("priority", 0)) * 600_000
 
 
 def check_entries(world: World, lost: set[str]) -> None:
@@ -140,20 +159,18 @@ def check_entries(world: World, lost: set[str]) -> None:
 
 
 def check_indexes(world: World) -> None:
-    """The origin's indexes say what its records say, and nothing waits while there is room.
-
-    Room is what is left by those in flight and those that are on their way there.
-    """
+    """The origin's indexes say what its records say, and nothing waits while there is room."""
     generations = world.records(GENERATION)
     unfinished = {i for i, fields in generations.items() if fields["status"] not in FINISHED}
     assert set(world.values.get(key("unfinished:studio"), ())) == unfinished
-    assert set(world.values.get(key("in_flight:studio"), ())) == world.in_flight
-    parked = world.values.get(key("parked:studio"), {})
-    for generation_id, score in parked.items():
-        assert generations[generation_id]["status"] == "queued"
-        assert score == generations[generation_id]["created_at"]
-    coming = {i for i in unfinished - world.in_flight if i not in parked}
-    assert not parked or len(world.in_flight) + len(coming) >= world.most_in_flight
+    assert set(world.values.get(IN_FLIGHT_OF_ALL, ())) == world.has_room
+    assert world.in_flight <= world.has_room <= unfinished
+    assert not world.has_room & world.line.keys()
+    for generation_id, score in world.line.items():
+        fields = generations[generation_id]
+        assert fields["status"] == "queued"
+        assert score == turn_of(fields)
+    assert not world.line or LINES in world.values or len(world.has_room) >= world.most_in_flight
 
 
 def check_moves(before: World, world: World, reopened: frozenset[str]) -> None:
@@ -174,7 +191,7 @@ def check_moves(before: World, world: World, reopened: frozenset[str]) -> None:
         was = DeliveryStatus(before.values.get(key(delivery_id), {}).get("status", "pending"))
         now = DeliveryStatus(fields["status"])
         assert now == was or now in DELIVERY_MOVES[was]
-    assert before.values.keys() - LANES.keys() - INDEXES <= world.values.keys()
+    assert before.values.keys() - LANES.keys() - INDEXES - {UPSTREAM} <= world.values.keys()
 
 
 def check_deliveries(world: World) -> None:

@@ -14,7 +14,7 @@ from generations.due import (
 )
 from generations.lifecycle import DeliveryStatus, Status
 from generations.model import ErrorCode, Generation
-from generations.steps import Lane, Step, fail
+from generations.steps import Due, Lane, Step, fail
 from generations.store import GenerationStore
 from tests.builders import ENDPOINT
 from tests.integration.claiming import (
@@ -74,7 +74,10 @@ async def test_what_is_due_further_ahead_than_anything_may_be_is_due_now(
     status: Status, store: GenerationStore, due: DueIndex, store_redis: Redis
 ) -> None:
     generation = await accept(store, webhook=ENDPOINT)
-    if status is Status.IN_PROGRESS:
+    if status is Status.QUEUED:
+        held, _ = await hold(due, Lane.SUBMISSIONS)
+        await settled(due, held, Step(due=Due(Lane.SUBMISSIONS, timedelta(seconds=1))))
+    elif status is Status.IN_PROGRESS:
         await bring_to(due, status)
     elif status is Status.CANCELLED:
         await store.cancel(generation)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from redis.asyncio import Redis
 
-from generations.connection import key, load_script
+from generations.connection import PREFIX, key, load_script
 from generations.due import Claim, DueIndex, due_key
 from generations.lifecycle import DeliveryStatus, Status
 from generations.steps import Due, Lane, NewDelivery, Step
@@ -126,11 +126,21 @@ async def test_a_take_asked_for_again_after_a_lost_answer_is_recognised(
 ) -> None:
     generation = await accept(store)
     claimed = await claim(due, Lane.SUBMISSIONS)
-    script = load_script(store_redis, "take")
+    script = load_script(store_redis, "line", "pace", "take")
     keys = [due_key(Lane.SUBMISSIONS), key(generation.id)]
 
     async def take_leaving(fence: int) -> int:
-        _, (found,) = await script(keys=keys, args=[60_000, fence, 9, claimed.id, claimed.fence])
+        args: list[str | int] = [
+            60_000,
+            fence,
+            9,
+            "submission",
+            "",
+            PREFIX,
+            claimed.id,
+            claimed.fence,
+        ]
+        _, (found,), _ = await script(keys=keys, args=args)
         return len(found)
 
     assert await take_leaving(4711) == await take_leaving(4711) > 0
@@ -227,7 +237,8 @@ async def test_nothing_is_due_later_than_its_deadline(
     await settled(due, held, Step(due=Due(lane, timedelta(hours=1))))
 
     at = await due_times(store_redis, generation.id)
-    assert at == {lane: round(generation.deadline.timestamp() * 1000)}
+    # At its deadline is what waits in its line; what is queued and does not is due just before.
+    assert at == {lane: round(generation.deadline.timestamp() * 1000) - 1}
 
 
 async def test_what_is_being_submitted_keeps_its_lease_past_its_deadline(

@@ -32,12 +32,19 @@ STEPS: Final = st.lists(
 )
 
 
-async def played(url: str, most: int | None, steps: Sequence[Step], *, is_set_back: bool) -> None:
+async def played(
+    url: str,
+    most: int | None,
+    most_of_all: int | None,
+    steps: Sequence[Step],
+    *,
+    is_set_back: bool,
+) -> None:
     """All steps in an empty database, every promise checked after each, and then the way out."""
     redis = connect(url, max_connections=1)
     try:
         await redis.flushdb()
-        play = Play(redis)
+        play = Play(redis, most_of_all=most_of_all)
         await play.engine.begin(most)
         for step in steps:
             await play.act(step)
@@ -47,8 +54,18 @@ async def played(url: str, most: int | None, steps: Sequence[Step], *, is_set_ba
 
 
 @settings(max_examples=40, deadline=None, database=None, derandomize=True)
-@given(most=st.sampled_from([None, 1, 1, 2]), steps=STEPS, is_set_back=st.booleans())
+@given(
+    most=st.sampled_from([None, 1, 1, 2]),
+    most_of_all=st.sampled_from([None, None, 1, 2]),
+    steps=STEPS,
+    is_set_back=st.booleans(),
+)
 def test_whatever_happens_nothing_is_lost_paid_twice_or_told_twice(
-    valkey_server: RedisServer, most: int | None, steps: list[Step], is_set_back: bool
+    valkey_server: RedisServer,
+    most: int | None,
+    most_of_all: int | None,
+    steps: list[Step],
+    is_set_back: bool,
 ) -> None:
-    asyncio.run(played(valkey_server.url(DATABASE), most, steps, is_set_back=is_set_back))
+    url = valkey_server.url(DATABASE)
+    asyncio.run(played(url, most, most_of_all, steps, is_set_back=is_set_back))

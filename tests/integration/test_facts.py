@@ -10,7 +10,8 @@ from generations.connection import Redis, key
 from generations.due import DueIndex
 from generations.endpoint_health import ENDPOINTS
 from generations.facts import FactReader, families
-from generations.indexes import due_key
+from generations.limits import Limits
+from generations.origins import OriginStore
 from generations.steps import Lane
 from generations.store import GenerationStore
 from tests.builders import a_new_generation
@@ -41,7 +42,7 @@ async def test_what_is_accepted_is_due_until_it_is_claimed(
 ) -> None:
     accepted = [await store.accept(a_new_generation()) for _ in range(2)]
     # As if it had been accepted a minute earlier.
-    await store_redis.zincrby(due_key(Lane.SUBMISSIONS), -60_000, accepted[0].id)
+    await store_redis.hincrby(key(accepted[0].id), "created_at", -60_000)
     facts = await reader.read()
     submissions = facts.lanes[0]
     assert (facts.unfinished_generations, submissions.due) == (2, 2)
@@ -51,6 +52,20 @@ async def test_what_is_accepted_is_due_until_it_is_claimed(
     assert facts.unfinished_generations == 2
     assert (facts.lanes[0].due, facts.lanes[0].oldest_due_age) == (0, 0)
     assert facts.lanes[0].entries == 2
+
+
+async def test_who_waits_because_of_its_own_limit_is_not_late(
+    reader: FactReader, store: GenerationStore, due: DueIndex, origins: OriginStore
+) -> None:
+    await origins.create_key("studio")
+    await origins.limit("studio", Limits(max_in_flight=1))
+    for _ in range(3):
+        await store.accept(a_new_generation())
+    assert (await reader.read()).lanes[0].due == 3
+    await due.claim({Lane.SUBMISSIONS: 10}, lease=timedelta(minutes=1))
+    await due.claim({Lane.SUBMISSIONS: 10}, lease=timedelta(minutes=1))
+    submissions = (await reader.read()).lanes[0]
+    assert (submissions.entries, submissions.due, submissions.oldest_due_age) == (3, 0, 0)
 
 
 async def test_the_breaker_is_told(reader: FactReader, due: DueIndex) -> None:

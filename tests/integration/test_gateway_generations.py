@@ -48,6 +48,7 @@ async def test_a_new_generation_is_answered_with_its_whole_record(
         "finished_at": None,
         "estimated_finish_at": None,
         "timeline": [{"sequence": 1, "status": "queued", "at": record["created_at"]}],
+        "priority": 0,
         "polls": 0,
         "submissions": 0,
         "possible_duplicate_charge": False,

@@ -8,7 +8,9 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from generations.connection import key
-from generations.due import PARKED, Claim, DueIndex, Unsettled, due_key
+from generations.due import Claim, DueIndex, Unsettled, due_key
+from generations.indexes import IN_FLIGHT as IN_FLIGHT_OF_ALL
+from generations.indexes import LINES
 from generations.lifecycle import IN_FLIGHT, Status
 from generations.limits import Limits
 from generations.model import Generation
@@ -22,10 +24,11 @@ from tests.integration.claiming import (
     SUCCEEDED,
     accept,
     accept_many,
+    claim,
     due_times,
     hold,
-    now_ms,
     settled,
+    take,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -39,8 +42,8 @@ async def one_at_a_time(origins: OriginStore) -> None:
     await origins.limit("studio", Limits(max_in_flight=1))
 
 
-async def parked(redis: Redis) -> list[str]:
-    return [str(one) for one in await redis.zrange(key("parked:studio"), 0, -1)]
+async def in_line(redis: Redis) -> list[str]:
+    return [str(one) for one in await redis.zrange(key("line:studio"), 0, -1)]
 
 
 async def work_on_all_that_is_due(due: DueIndex) -> dict[str, Claim | Unsettled]:
@@ -60,8 +63,15 @@ async def first_of_two(store: GenerationStore, due: DueIndex) -> tuple[Claim, Ge
     first, second = await accept_many(store, 2)
     outcomes = await work_on_all_that_is_due(due)
     (holder,) = [one for one in outcomes.values() if isinstance(one, Claim)]
-    assert Unsettled.PARKED in outcomes.values()
     return holder, second if holder.id == first.id else first
+
+
+async def claim_before_the_limit(due: DueIndex, origins: OriginStore) -> list[Claim]:
+    """What was claimed while there was no limit, and is taken when there is one."""
+    await origins.limit("studio", Limits())
+    claims = await due.claim({Lane.SUBMISSIONS: 1000}, lease=LONG)
+    await origins.limit("studio", Limits(max_in_flight=1))
+    return claims
 
 
 async def test_of_many_intents_at_once_as_many_go_as_may(
@@ -69,13 +79,46 @@ async def test_of_many_intents_at_once_as_many_go_as_may(
 ) -> None:
     await origins.limit("studio", Limits(max_in_flight=5))
     accepted = await accept_many(store, 60)
-    outcomes = await work_on_all_that_is_due(due)
-    assert sum(isinstance(one, Claim) for one in outcomes.values()) == 5
-    assert list(outcomes.values()).count(Unsettled.PARKED) == 55
+    rounds = [due.claim({Lane.SUBMISSIONS: 8}, lease=LONG) for _ in range(12)]
+    claims = [claimed for found in await asyncio.gather(*rounds) for claimed in found]
+    taken = await due.take_generations(claims, lease=LONG)
+    outcomes = await asyncio.gather(*(due.try_settle(mine, INTENDED) for mine, _ in taken))
+    assert sum(isinstance(one, Claim) for one in outcomes) == len(outcomes) == 5
     statuses = [(await store.find(one.id)).status for one in accepted]
     assert statuses.count(Status.SUBMITTING) == 5
     assert statuses.count(Status.QUEUED) == 55
-    assert len(await parked(store_redis)) == 55
+    assert len(await in_line(store_redis)) == 55
+
+
+async def test_what_is_claimed_when_a_limit_comes_keeps_its_room_and_nothing_else_gets_any(
+    store: GenerationStore, due: DueIndex, origins: OriginStore, store_redis: Redis
+) -> None:
+    await accept_many(store, 3)
+    claims = await claim_before_the_limit(due, origins)
+    await accept_many(store, 2)
+    assert await work_on_all_that_is_due(due) == {}
+    taken = await due.take_generations(claims, lease=LONG)
+    outcomes = await asyncio.gather(*(due.try_settle(mine, INTENDED) for mine, _ in taken))
+    assert all(isinstance(one, Claim) for one in outcomes)
+    assert len(await in_line(store_redis)) == 2
+
+
+async def test_an_intent_without_room_goes_back_to_its_place_in_line(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    first, second = await accept_many(store, 2)
+    held, _ = await hold(due, Lane.SUBMISSIONS)
+    await lose_room(store_redis, held)
+    await store_redis.sadd(key("in_flight:studio"), "gen_of_somebody_else")
+    assert await due.try_settle(held, INTENDED) is Unsettled.IN_LINE
+    assert await in_line(store_redis) == [first.id, second.id]
+    assert (await store.find(first.id)).status is Status.QUEUED
+
+
+async def lose_room(redis: Redis, held: Claim) -> None:
+    """As when the set was lost after the claim."""
+    await redis.srem(key("in_flight:studio"), held.id)
+    await redis.srem(key("in_flight"), held.id)
 
 
 async def test_what_waits_is_not_claimed_again_until_there_is_room(
@@ -92,12 +135,12 @@ async def test_the_oldest_that_waits_is_due_as_soon_as_one_ends(
     await accept_many(store, 4)
     outcomes = await work_on_all_that_is_due(due)
     (holder,) = [one for one in outcomes.values() if isinstance(one, Claim)]
-    waiting = await parked(store_redis)
+    waiting = await in_line(store_redis)
     await end(due, holder)
     (now_held,) = (await work_on_all_that_is_due(due)).items()
     assert now_held[0] == waiting[0]
     assert isinstance(now_held[1], Claim)
-    assert await parked(store_redis) == waiting[1:]
+    assert await in_line(store_redis) == waiting[1:]
 
 
 @pytest.mark.parametrize(
@@ -127,12 +170,14 @@ async def test_an_origin_with_room_is_not_held_up_by_one_without(
 
 
 async def test_a_refused_intent_that_is_asked_for_again_is_refused_again(
-    store: GenerationStore, due: DueIndex
+    store: GenerationStore, due: DueIndex, origins: OriginStore, store_redis: Redis
 ) -> None:
     await accept_many(store, 2)
-    held, _ = await hold(due, Lane.SUBMISSIONS)
+    first, second = await claim_before_the_limit(due, origins)
+    held, _ = await take(due, first)
     await settled(due, held, INTENDED)
-    other, _ = await hold(due, Lane.SUBMISSIONS)
+    other, _ = await take(due, second)
+    await lose_room(store_redis, other)
     guard = {"fence": str(other.fence), "next_fence": "77"}
 
     async def ask() -> tuple[str, str]:
@@ -157,7 +202,7 @@ async def test_one_that_waits_is_cancelled_at_once(
 ) -> None:
     holder, waiting = await first_of_two(store, due)
     assert await store.cancel(waiting) is CancelAnswer.CANCELLED
-    assert await parked(store_redis) == []
+    assert await in_line(store_redis) == []
     await end(due, holder)
     assert await work_on_all_that_is_due(due) == {}
 
@@ -168,7 +213,7 @@ async def test_one_whose_turn_has_come_and_that_is_cancelled_gives_its_room_to_t
     await accept_many(store, 3)
     outcomes = await work_on_all_that_is_due(due)
     (holder,) = [one for one in outcomes.values() if isinstance(one, Claim)]
-    first, second = await parked(store_redis)
+    first, second = await in_line(store_redis)
     await end(due, holder)
     await store.cancel(await store.find(first))
     outcomes = await work_on_all_that_is_due(due)
@@ -184,11 +229,20 @@ async def test_one_that_waits_is_looked_at_when_its_deadline_comes(
     soon = await accept(store, deadline=MINUTE)
     late = await accept(store, deadline=timedelta(days=1))
     await work_on_all_that_is_due(due)
-    deadline = round(soon.deadline.timestamp() * 1000)
-    assert (await due_times(store_redis, soon.id))[Lane.SUBMISSIONS] == deadline
-    at = (await due_times(store_redis, late.id))[Lane.SUBMISSIONS]
-    fallback = round(PARKED.total_seconds() * 1000)
-    assert 0 < at - await now_ms(store_redis) <= fallback
+    for one in (soon, late):
+        deadline = round(one.deadline.timestamp() * 1000)
+        assert await due_times(store_redis, one.id) == {Lane.SUBMISSIONS: deadline}
+
+
+async def test_one_whose_deadline_comes_in_line_is_claimed_without_room_to_end(
+    store: GenerationStore, due: DueIndex, store_redis: Redis
+) -> None:
+    await accept(store)
+    held, _ = await hold(due, Lane.SUBMISSIONS)
+    await settled(due, held, INTENDED)
+    late = await accept(store, deadline=timedelta(milliseconds=1))
+    assert (await claim(due, Lane.SUBMISSIONS)).id == late.id
+    assert await in_line(store_redis) == []
 
 
 async def test_a_higher_limit_lets_those_that_wait_go_at_once(
@@ -209,7 +263,9 @@ async def test_those_that_wait_have_their_place_in_line(
 ) -> None:
     await accept_many(store, 4)
     await work_on_all_that_is_due(due)
-    places = [await store.place_in_line(await store.find(one)) for one in await parked(store_redis)]
+    places = [
+        await store.place_in_line(await store.find(one)) for one in await in_line(store_redis)
+    ]
     assert places == [1, 2, 3]
 
 
@@ -233,10 +289,10 @@ async def test_after_every_index_was_lost_all_still_come_to_their_turn(
     store: GenerationStore, due: DueIndex, store_redis: Redis
 ) -> None:
     holder, waiting = await first_of_two(store, due)
-    indexes = [key(f"{name}:studio") for name in ("unfinished", "in_flight", "parked")]
-    await store_redis.delete(*indexes, *map(due_key, Lane))
+    indexes = [key(f"{name}:studio") for name in ("unfinished", "in_flight", "line")]
+    await store_redis.delete(*indexes, IN_FLIGHT_OF_ALL, LINES, *map(due_key, Lane))
     await due.audit(submitting=LONG, longest=FAR)
-    assert (await work_on_all_that_is_due(due))[waiting.id] is Unsettled.PARKED
+    assert await work_on_all_that_is_due(due) == {}
     await end(due, holder)
     assert isinstance((await work_on_all_that_is_due(due))[waiting.id], Claim)
 
@@ -246,7 +302,7 @@ async def test_room_that_is_taken_up_by_what_is_gone_is_given_back_by_the_audit(
 ) -> None:
     await store_redis.sadd(key("in_flight:studio"), "gen_of_another_time")
     await accept(store)
-    assert Unsettled.PARKED in (await work_on_all_that_is_due(due)).values()
+    assert await work_on_all_that_is_due(due) == {}
     await due.audit(submitting=LONG, longest=FAR)
     (outcome,) = (await work_on_all_that_is_due(due)).values()
     assert isinstance(outcome, Claim)

@@ -71,19 +71,25 @@ def test_an_overlap_that_is_no_span_is_refused(overlap: str, keys: Any) -> None:
 
 def test_limits_are_set_shown_and_removed(keys: Any) -> None:
     keys("create", "studio")
-    given = ("--accepts-per-second", "2.5", "--max-in-flight", "3", "--json")
-    wanted = {"accepts_per_second": 2.5, "max_unfinished": None, "max_in_flight": 3}
+    given = ("--accepts-per-second", "2.5", "--max-in-flight", "3", "--weight", "0.5", "--json")
+    wanted = {
+        "accepts_per_second": 2.5,
+        "max_unfinished": None,
+        "max_in_flight": 3,
+        "weight": 0.5,
+    }
     assert json.loads(keys("limits", "studio", *given)) == {"origin": "studio", **wanted}
     assert json.loads(keys("list", "--json"))["limits"] == {"studio": wanted}
-    assert "studio: accepts_per_second 2.5, max_in_flight 3" in keys("list")
+    assert "studio: accepts_per_second 2.5, max_in_flight 3, weight 0.5" in keys("list")
     keys("limits", "studio", "--accepts-per-second", "none", "--max-unfinished", "9")
     shown = keys("limits", "studio")
     assert [line.split() for line in shown.splitlines()] == [
         ["accepts_per_second", "none"],
         ["max_unfinished", "9"],
         ["max_in_flight", "3"],
+        ["weight", "0.5"],
     ]
-    keys("limits", "studio", "--max-in-flight", "0", "--max-unfinished", "0")
+    keys("limits", "studio", "--max-in-flight=0", "--max-unfinished=0", "--weight=none")
     assert json.loads(keys("list", "--json"))["limits"] == {}
 
 
@@ -95,3 +101,8 @@ def test_an_origin_that_is_not_there_has_no_limits(keys: Any) -> None:
 @pytest.mark.parametrize("number", ["-1", "many", "nan", "inf", "1e12", "1.5"])
 def test_a_limit_that_is_no_number_is_refused(number: str, keys: Any) -> None:
     keys("limits", "studio", f"--max-in-flight={number}", code=2)
+
+
+@pytest.mark.parametrize("number", ["-1", "0.001", "101", "heavy"])
+def test_a_weight_that_starves_somebody_is_refused(number: str, keys: Any) -> None:
+    keys("limits", "studio", f"--weight={number}", code=2)

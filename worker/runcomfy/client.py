@@ -6,7 +6,7 @@ repeated goes over aiohttp, at a quarter of the cost (ops/decisions/0011).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import monotonic
@@ -44,6 +44,11 @@ SUBMIT_FAILURES: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, 
 POLL_FAILURES: Final = (aiohttp.ClientError, OSError)  # TimeoutError is one of the latter.
 
 _R = TypeVar("_R")
+NextCall = Callable[[], Awaitable[timedelta]]
+
+
+async def _at_once() -> timedelta:
+    return timedelta()
 
 
 class TooLong(OSError):
@@ -61,8 +66,15 @@ class RunComfyClient:
         submit_timeout: timedelta,
         poll_timeout: timedelta,
         connect_timeout: timedelta,
+        next_call: NextCall = _at_once,
     ) -> None:
+        """Nothing connects before it is first used.
+
+        Args:
+            next_call: asked before each call that nobody claimed: how long it has to wait.
+        """
         self._base = base
+        self._next_call = next_call
         self._submit_seconds = submit_timeout.total_seconds()
         self._poll_seconds = poll_timeout.total_seconds()
         headers = {"Authorization": f"Bearer {token}", "User-Agent": "darkroom"}
@@ -138,6 +150,7 @@ class RunComfyClient:
         Raises:
             RunComfyUnavailable: no usable answer; ask again later.
         """
+        await self.wait_for_call()
         path = listing.models_path(offset=offset)
         return listing.read_models(await self._bounded(self._ask("models", "GET", path)))
 
@@ -147,8 +160,17 @@ class RunComfyClient:
         Raises:
             RunComfyUnavailable: no usable answer; ask again later.
         """
+        await self.wait_for_call()
         path = protocol.submit_path(model_id)
         return listing.read_model(await self._bounded(self._ask("models", "GET", path)))
+
+    async def wait_for_call(self) -> None:
+        """Wait until one more call may be made than was claimed.
+
+        Raises:
+            RunComfyThrottled: RunComfy is left alone for now.
+        """
+        await asyncio.sleep((await self._next_call()).total_seconds())
 
     async def close(self) -> None:
         """Close every connection."""
@@ -160,6 +182,7 @@ class RunComfyClient:
         seen = protocol.read_status(await self._ask("status", "GET", path))
         if isinstance(seen, NotThere) or seen.status not in {Status.SUCCEEDED, Status.FAILED}:
             return seen
+        await self.wait_for_call()
         return await self._result(request_id)
 
     async def _result(self, request_id: str) -> Observation | NotThere:

@@ -19,3 +19,16 @@ def test_a_deadline_that_is_none(seconds: object) -> None:
     asked = {"model": "vendor/model", "input": {}, "deadline_seconds": seconds}
     with pytest.raises(ValidationError, match="deadline_seconds"):
         CreateGeneration.model_validate(asked)
+
+
+@pytest.mark.parametrize("priority", [-10, 0, 10, 2.0])
+def test_a_priority_is_a_small_whole_number(priority: float) -> None:
+    asked = {"model": "vendor/model", "input": {}, "priority": priority}
+    assert CreateGeneration.model_validate(asked).priority == priority
+
+
+@pytest.mark.parametrize("priority", [11, -11, 0.5, "high", None, True])
+def test_a_priority_that_is_none(priority: object) -> None:
+    asked = {"model": "vendor/model", "input": {}, "priority": priority}
+    with pytest.raises(ValidationError, match="priority"):
+        CreateGeneration.model_validate(asked)

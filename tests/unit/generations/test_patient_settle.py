@@ -25,7 +25,7 @@ class OftenAway(DueIndex):
         self.guards: list[Mapping[str, Any]] = []
         self._away = away
 
-    async def apply(
+    async def apply_timed(
         self,
         record_id: str,  # noqa: ARG002  # The base class's.
         lane: Lane,  # noqa: ARG002
@@ -33,11 +33,11 @@ class OftenAway(DueIndex):
         guard: Mapping[str, Any],
         *,
         origin: str,  # noqa: ARG002
-    ) -> tuple[str, str]:
+    ) -> tuple[str, str, int]:
         self.guards.append(guard)
         if len(self.guards) <= self._away:
             raise StoreUnavailable
-        return "settled", str(Status.IN_QUEUE)
+        return "settled", str(Status.IN_QUEUE), 0
 
 
 async def test_a_patient_settle_goes_on_until_the_store_is_back() -> None:

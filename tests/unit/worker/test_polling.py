@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from generations.errors import RunComfyUnavailable
+from generations.errors import RunComfyThrottled, RunComfyUnavailable
 from generations.lifecycle import Status
 from generations.model import ErrorCode, GenerationError
 from generations.steps import Due, Lane, NewDelivery, Step
 from tests.builders import ENDPOINT, NOW, a_generation
+from worker.pauses import look_after_pause
 from worker.polling import (
     ANSWERED,
     BELIEVED_AFTER,
@@ -203,3 +204,9 @@ def test_a_cancel_that_waits_for_a_word_does_not_hurry_the_next_look() -> None:
 def test_a_cancel_that_nobody_knew_of_does() -> None:
     step = polled(Status.IN_QUEUE, Observation(Status.IN_QUEUE))
     assert not step.cancel_known
+
+
+def test_a_throttled_poll_counts_as_nothing_and_pauses_everybody() -> None:
+    error = RunComfyThrottled(retry_after=30 * SECOND)
+    step = look_after_pause(a_generation(status=Status.IN_QUEUE), error, draw=MIDDLE)
+    assert step == Step(due=Due(Lane.POLLS, 30 * SECOND), pause=30 * SECOND)

@@ -4,7 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from generations.errors import RunComfyRejected, RunComfyUnavailable, SubmissionUncertain
+from generations.errors import (
+    RunComfyRejected,
+    RunComfyThrottled,
+    RunComfyUnavailable,
+    SubmissionUncertain,
+)
 from generations.lifecycle import Status
 from generations.model import ErrorCode, GenerationError, OnUncertain
 from generations.steps import Due, Lane, NewDelivery, Step
@@ -16,6 +21,7 @@ from worker.submission import (
     not_sent,
     rejected,
     submitted,
+    throttled,
     uncertain,
 )
 
@@ -144,3 +150,16 @@ def test_nobody_is_submitted_again_twice() -> None:
     twice = a_generation(status=Status.SUBMITTING, possible_duplicate_charge=True)
     step = uncertain(twice, LOST, policy=OnUncertain.RESUBMIT)
     assert error_of(step).code is ErrorCode.SUBMISSION_UNCERTAIN
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [(None, SECOND), (30 * SECOND, 30 * SECOND), (timedelta(days=9), timedelta(hours=1))],
+)
+def test_a_throttled_submission_is_back_in_line_uncounted_and_pauses_everybody(
+    asked: timedelta | None, pause: timedelta
+) -> None:
+    step = throttled(RunComfyThrottled(retry_after=asked), draw=MIDDLE)
+    assert step == Step(
+        to=Status.QUEUED, due=Due(Lane.SUBMISSIONS), add={"submissions": -1}, pause=pause
+    )
