@@ -65,31 +65,34 @@ class StoreSettings(SettingsFromFiles):
         extra="ignore",
         populate_by_name=True,
         env_ignore_empty=True,  # A line of .env.example without a value sets nothing.
+        use_attribute_docstrings=True,  # The doctor explains every setting by its own words.
     )
 
-    #: Records and due index. A secret, because it may hold the server's password.
     redis_url: SecretStr = SecretStr(DEFAULT_REDIS_URL)
-    #: Celery's messages, which are hints only; default: the same server, database 1.
+    """Records and due index. A secret, because it may hold the server's password."""
     broker_url: SecretStr | None = None
-    #: How long a generation may take, from its acceptance.
+    """Celery's messages, which are hints only; default: the same server, database 1."""
     deadline: Duration = timedelta(hours=24)
-    #: How long finished generations and deliveries are kept. RunComfy keeps outputs 7 days.
+    """How long a generation may take, from its acceptance."""
     keep: Duration = timedelta(days=7)
-    #: Endpoints beside the public ones that may be called: CIDRs and host names.
+    """How long finished generations and deliveries are kept. RunComfy keeps outputs 7 days."""
     webhook_allow: Annotated[tuple[str, ...], NoDecode] = ()
-    #: Whether endpoints are called over https alone.
+    """Endpoints beside the public ones that may be called: CIDRs and host names."""
     webhook_https_only: bool = False
+    """Whether endpoints are called over https alone."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
-    #: The address on which metrics are exported.
+    """What is logged: lines of this level and above."""
     metrics_host: str = "127.0.0.1"
-    #: Where spans are collected, by OTLP over HTTP; unset: nowhere. OpenTelemetry's own
-    #: variables, which its library reads too.
+    """The address on which metrics are exported."""
     otlp_endpoint: str | None = Field(
         default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT")
     )
+    """Where spans are collected, by OTLP over HTTP; unset: nowhere. OpenTelemetry's own
+    variables, which its library reads too."""
     otlp_traces_endpoint: str | None = Field(
         default=None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     )
+    """The same, as a whole URL, for spans alone."""
 
     @field_validator("webhook_allow", mode="before")
     @classmethod
@@ -128,26 +131,26 @@ class StoreSettings(SettingsFromFiles):
 class GatewaySettings(StoreSettings):
     """What the gateway needs."""
 
-    #: The largest body that is read, in bytes.
     max_body_bytes: PositiveInt = 1024 * 1024
-    #: The largest batch that is read, in bytes; each of its creates is bounded as any other.
+    """The largest body that is read, in bytes."""
     max_batch_bytes: PositiveInt = 4 * 1024 * 1024
-    #: How long a body may take to arrive.
+    """The largest batch that is read, in bytes; each of its creates is bounded as any other."""
     body_timeout: Duration = timedelta(seconds=30)
-    #: The web pages that may call from a browser, as https://app.example; none by default.
+    """How long a body may take to arrive."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    #: How long a cancel waits for RunComfy's word before it answers that it was asked for.
+    """The web pages that may call from a browser, as https://app.example; none by default."""
     cancel_wait: Duration = timedelta(seconds=10)
-    #: How long a test of an endpoint waits for its attempt before it answers that it is pending.
+    """How long a cancel waits for RunComfy's word before it answers that it was asked for."""
     endpoint_test_wait: Duration = timedelta(seconds=10)
-    #: The origin in status_url and its like; default: that of the request.
+    """How long a test of an endpoint waits for its attempt before it answers that it is pending."""
     public_url: HttpUrl | None = None
-    #: How often it looks whether a worker has fetched another catalog.
+    """The origin in status_url and its like; default: that of the request."""
     catalog_check: Duration = Field(default=timedelta(seconds=5), gt=timedelta())
-    #: Whether /docs and /openapi.json are served.
+    """How often it looks whether a worker has fetched another catalog."""
     docs: bool = True
-    #: Where /metrics is, or the next free port below it; 0 for nowhere.
+    """Whether /docs and /openapi.json are served."""
     gateway_metrics_port: Port = 9539
+    """Where /metrics is, or the next free port below it; 0 for nowhere."""
 
     @property
     def metrics_ports(self) -> Sequence[int]:
@@ -174,49 +177,51 @@ class WorkerSettings(StoreSettings):
     """What a worker needs. There is no default token: a worker without one does not start."""
 
     runcomfy_api_token: SecretStr = Field(validation_alias=AliasChoices("RUNCOMFY_API_TOKEN"))
-    #: RunComfy's own command line reads the same variable.
+    """The account's token, from RunComfy's profile page. A worker without one does not start."""
     runcomfy_model_api_base: HttpUrl = Field(
         default=HttpUrl("https://model-api.runcomfy.net/v1"),
         validation_alias=AliasChoices("RUNCOMFY_MODEL_API_BASE"),
     )
-    #: How many generations RunComfy may have at a time, over all origins and workers.
+    """RunComfy's own command line reads the same variable."""
     runcomfy_max_in_flight: PositiveInt | None = Field(
         default=None, validation_alias=AliasChoices("RUNCOMFY_MAX_IN_FLIGHT")
     )
-    #: How many requests a second RunComfy may get from all workers.
+    """How many generations RunComfy may have at a time, over all origins and workers."""
     runcomfy_requests_per_second: Rate | None = Field(
         default=None, validation_alias=AliasChoices("RUNCOMFY_REQUESTS_PER_SECOND")
     )
-    #: How long a submission may take before its answer counts as lost.
+    """How many requests a second RunComfy may get from all workers."""
     submit_timeout: Duration = timedelta(seconds=60)
-    #: How long a poll or a cancel may take.
+    """How long a submission may take before its answer counts as lost."""
     poll_timeout: Duration = timedelta(seconds=15)
-    #: How long one attempt of a delivery may take.
+    """How long a poll or a cancel may take."""
     attempt_timeout: Duration = timedelta(seconds=15)
-    #: How long looking at a generation's images may take before it is submitted all the same.
+    """How long one attempt of a delivery may take."""
     preflight_timeout: Duration = timedelta(seconds=5)
+    """How long looking at a generation's images may take before it is submitted all the same."""
     connect_timeout: Duration = timedelta(seconds=5)
-    #: The waits between attempts of a delivery, in seconds; one attempt more than waits.
+    """How long any connection to the outside may take to be made."""
     delivery_schedule: Annotated[tuple[Duration, ...], NoDecode] = tuple(
         timedelta(seconds=s) for s in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
     )
-    #: ``whsk_…``, comma separated: all of them sign callbacks, beside the origins' secrets.
+    """The waits between attempts of a delivery, in seconds; one attempt more than waits."""
     signing_keys: SecretStr | None = None
-    #: The http:// proxy that callbacks go through, with its credentials; default: none.
+    """``whsk_…``, comma separated: all of them sign callbacks, beside the origins' secrets."""
     webhook_proxy: SecretStr | None = None
-    #: Callbacks at once to one server (scheme, host and port), from all workers.
+    """The http:// proxy that callbacks go through, with its credentials; default: none."""
     webhook_concurrency: PositiveInt = 50
-    #: How long a server that fails is left alone before one callback tries it again; twice as
-    #: long each time that fails.
+    """Callbacks at once to one server (scheme, host and port), from all workers."""
     webhook_probe_interval: Duration = Field(default=timedelta(seconds=30), gt=timedelta())
-    #: How old the catalog of models may be before a worker fetches it anew.
+    """How long a server that fails is left alone before one callback tries it again; twice as
+    long each time that fails."""
     catalog_interval: Duration = timedelta(hours=1)
-    #: How often the dispatcher looks for what is due.
+    """How old the catalog of models may be before a worker fetches it anew."""
     dispatch_interval: Duration = timedelta(milliseconds=25)
-    #: Where /metrics is, or the next free port above it; 0 for nowhere.
+    """How often the dispatcher looks for what is due."""
     worker_metrics_port: Port = 9540
-    #: A file that the worker touches while it works, for whoever supervises it.
+    """Where /metrics is, or the next free port above it; 0 for nowhere."""
     heartbeat_file: Path | None = None
+    """A file that the worker touches while it works, for whoever supervises it."""
 
     @field_validator("webhook_proxy")
     @classmethod

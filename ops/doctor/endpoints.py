@@ -6,14 +6,29 @@ from urllib.parse import urlsplit
 from aiohttp.abc import AbstractResolver
 
 from generations.addresses import Allowed, check_webhook
+from generations.connection import connect
 from generations.durability import Finding, Level
-from generations.errors import AddressNotAllowed, HttpsRequired, InvalidWebhook
+from generations.errors import AddressNotAllowed, HttpsRequired, InvalidWebhook, StoreUnavailable
+from generations.origins import OriginStore
 from worker.resolver import CheckedResolver
 
 ALLOW = (
     "Endpoints have to be public. If this one is yours, list its host or network in "
     "DARKROOM_WEBHOOK_ALLOW, for gateway and workers."
 )
+
+
+async def registered_endpoints(redis_url: str) -> list[str]:
+    """Those of all origins; none where the store is away, which is said elsewhere."""
+    redis = connect(redis_url, max_connections=2)
+    origins = OriginStore(redis)
+    try:
+        found = [await origins.find(name) for name in await origins.names()]
+    except StoreUnavailable:
+        return []
+    finally:
+        await redis.aclose()
+    return [endpoint.url for origin in found if origin for endpoint in origin.endpoints]
 
 
 async def examine_endpoints(

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from generations.durability import Finding, Level
-from ops.doctor.endpoints import examine_endpoints
+from ops.doctor.endpoints import examine_endpoints, registered_endpoints
 from ops.doctor.runcomfy import examine_runcomfy
 from ops.doctor.servers import examine_redis
 from ops.doctor.settings import Setting, examine_settings
@@ -29,7 +29,9 @@ async def run_doctor(folder: Folder, *, endpoints: Sequence[str], as_json: bool)
     if all(finding.level is not Level.PROBLEM for finding in findings):
         findings += await examine_redis(folder)
         findings += await examine_runcomfy(folder)
-        findings += await examine_endpoints(endpoints, store_settings(folder).allowed)
+        settings = store_settings(folder)
+        known = await registered_endpoints(settings.redis_url.get_secret_value())
+        findings += await examine_endpoints([*endpoints, *known], settings.allowed)
     is_well = all(finding.level is not Level.PROBLEM for finding in findings)
     console = Console(highlight=False, soft_wrap=True)
     if as_json:

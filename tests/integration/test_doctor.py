@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from generations.addresses import Allowed
+from generations.connection import Redis
 from generations.durability import Finding, Level
-from ops.doctor.endpoints import examine_endpoints
+from generations.endpoints import EndpointStore
+from generations.origins import OriginStore
+from ops.doctor.endpoints import examine_endpoints, registered_endpoints
 from ops.doctor.runcomfy import Account, examine
 from tests.integration.played_runcomfy import PlayedRunComfy
 from tests.integration.raw_server import close, serving
@@ -117,3 +120,17 @@ async def test_what_is_no_url_is_a_problem() -> None:
 async def test_where_no_endpoint_is_known_the_doctor_says_how_to_name_one() -> None:
     (finding,) = await examine_endpoints([], Allowed())
     assert (finding.level, "--endpoint" in finding.says) == (Level.OK, True)
+
+
+async def test_endpoints_that_origins_registered_are_looked_at_too(
+    redis_url: str, store_redis: Redis, origins: OriginStore
+) -> None:
+    await origins.create_key("studio")
+    await EndpointStore(store_redis).set("studio", PUBLIC, headers={}, is_default=True)
+    assert await registered_endpoints(redis_url) == [PUBLIC]
+
+
+async def test_where_the_store_is_away_no_endpoint_is_known() -> None:
+    async with serving(close) as server:
+        port = server.port
+    assert await registered_endpoints(f"redis://127.0.0.1:{port}/0") == []
