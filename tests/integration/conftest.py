@@ -15,9 +15,10 @@ from generations.due import DueIndex
 from generations.listing import Listing
 from generations.origins import OriginStore
 from generations.store import GenerationStore
-from tests.conftest import DURABLE, RedisServer
-from tests.integration.gateway_process import GatewayProcess, free_port
+from tests.conftest import RedisServer
+from tests.integration.gateway_process import GatewayProcess
 from tests.integration.played_worker import PlayedWorker
+from tests.servers import valkey
 
 BODY_LIMIT = 100_000
 BATCH_LIMIT = 400_000
@@ -121,8 +122,5 @@ async def studio_key(origins: OriginStore, redis_url: str) -> str:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ValkeyServer]:
     """A server of the test's own, to be stopped and started; it keeps its port and data."""
-    started = ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey", config=DURABLE)
-    started.start()
-    yield started
-    if started.is_running():
-        started.stop()
+    with valkey(tmp_path / "valkey") as started:
+        yield started

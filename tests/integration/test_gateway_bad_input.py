@@ -94,7 +94,7 @@ async def test_a_method_that_the_route_does_not_take(
 @pytest.mark.parametrize(
     "generation_id",
     [
-        new_id(GENERATION),
+        pytest.param(new_id(GENERATION), id="nobody's"),
         "gen_1",
         "x",
         "generations",

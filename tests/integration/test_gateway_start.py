@@ -8,9 +8,9 @@ from tests.integration.gateway_process import (
     PATIENCE,
     ROOT,
     environment,
-    free_port,
     granian,
 )
+from tests.servers import free_port
 
 
 def test_granian_ends_with_that_line_and_no_traceback() -> None:

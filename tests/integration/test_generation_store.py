@@ -111,9 +111,9 @@ async def test_another_origins_generation_is_not_there(store: GenerationStore) -
         "origins",
         "origin:studio",
         "*",
-        new_id(GENERATION),
-        new_id(DELIVERY),
-        new_id(GENERATION).lower(),
+        pytest.param(new_id(GENERATION), id="nobody's"),
+        pytest.param(new_id(DELIVERY), id="of a delivery"),
+        pytest.param(new_id(GENERATION).lower(), id="in small letters"),
     ],
 )
 async def test_what_is_no_generations_id_is_not_there(

@@ -23,19 +23,16 @@ from generations.selection import Filter
 from generations.steps import Lane
 from generations.store import GenerationStore
 from tests.builders import a_generation, a_new_generation
-from tests.conftest import DURABLE
 from tests.integration.claiming import INTENDED, LONG, SUBMITTED, accept, claim, hold, settled, take
+from tests.servers import DURABLE, valkey
 from tests.waiting import eventually
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ValkeyServer]:
     """A server of the test's own, which it may stop; its data stay."""
-    started = ValkeyServer(data_dir=tmp_path, config=DURABLE)
-    started.start()
-    yield started
-    if started.is_running():
-        started.stop()
+    with valkey(tmp_path) as started:
+        yield started
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def encoded(text: str) -> str:
         encoded(f"1:5.0:{ID}"),
         encoded(f"1:{'9' * 16}:{ID}"),
         encoded("1:5:"),
-        encoded(f"1:5:{new_id(DELIVERY)}"),
+        pytest.param(encoded(f"1:5:{new_id(DELIVERY)}"), id="of a delivery"),
         encoded("1:5:generations"),
         encoded(f"1:٥:{ID}"),
         "_" * 5000,
