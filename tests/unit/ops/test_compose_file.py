@@ -42,6 +42,22 @@ def test_every_setting_of_dot_env_reaches_its_program(
     assert set(variables(kind)) - set(SERVICES[service]["environment"]) == set()
 
 
+@pytest.mark.parametrize(("service", "kind"), PROGRAMS.items())
+def test_no_program_is_told_what_is_for_another(service: str, kind: type[StoreSettings]) -> None:
+    others = {name for other in PROGRAMS.values() for name in variables(other)}
+    assert set(SERVICES[service]["environment"]) & (others - set(variables(kind))) == set()
+
+
+def test_the_example_has_each_variable_that_the_file_takes() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    taken = set(re.findall(r"(?<!\$)\$\{(\w+)", text))
+    for service in SERVICES.values():
+        environment = service.get("environment", {})
+        taken |= {name for name, value in environment.items() if value is None}
+    example = (ROOT / ".env.example").read_text()
+    assert taken - set(re.findall(r"^#?([A-Z][A-Z0-9_]*)=", example, re.MULTILINE)) == set()
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_service_tells_how_it_is_in_exec_form(name: str) -> None:
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
