@@ -22,7 +22,11 @@ from worker.leases import STOP_LIMIT, Leases
 ROOT = Path(__file__).parents[3]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 DOCKERFILE = (ROOT / "ops/images/Dockerfile").read_text()
-PROGRAMS = {"api_gateway": GatewaySettings, "worker": WorkerSettings, "flower": StoreSettings}
+PROGRAMS: dict[str, type[StoreSettings]] = {
+    "api_gateway": GatewaySettings,
+    "worker": WorkerSettings,
+    "flower": StoreSettings,
+}
 SECRET_NAMES = re.compile("PASSWORD|TOKEN|SECRET|AUTH|URL$")
 
 
