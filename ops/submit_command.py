@@ -30,6 +30,10 @@ def submit(  # noqa: PLR0913  # Each is an option of the command.
         list[str] | None,
         typer.Option(metavar="NAME=TEXT", help="Noted on it; may be repeated."),
     ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(help="-10 to 10: whose turn it is first among the origin's own."),
+    ] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(help="Given twice, it creates one generation.")
     ] = None,
@@ -50,6 +54,8 @@ def submit(  # noqa: PLR0913  # Each is an option of the command.
         asked["webhook"] = webhook
     if metadata:
         asked["metadata"] = read_pairs(metadata)
+    if priority is not None:
+        asked["priority"] = priority
     with ending_in_sentences():
         record = asyncio.run(_run(folder, asked, idempotency_key, wait=wait, as_json=as_json))
     if wait and record["status"] != "succeeded":

@@ -183,11 +183,13 @@ def test_a_generation_is_listed_shown_and_cancelled(
 @pytest.mark.usefixtures("up")
 def test_a_generation_is_submitted_and_followed_to_its_end(folder: Path) -> None:
     given = json.dumps({"prompt": "A bear"})
-    answer = run("submit", IMAGE_MODEL, "--input", given, "--json", "--folder", str(folder))
+    options = ("--priority", "3", "--metadata", "order=4711", "--json", "--folder", str(folder))
+    answer = run("submit", IMAGE_MODEL, "--input", given, *options)
     assert answer.returncode == 0, answer.stderr
     records = [json.loads(line) for line in answer.stdout.splitlines()]
     assert records[0]["status"] == "queued"
     assert records[-1]["status"] == "succeeded"
+    assert (records[-1]["priority"], records[-1]["metadata"]) == (3, {"order": "4711"})
     moves = [len(record["timeline"]) for record in records]
     assert moves == sorted(moves)
 
