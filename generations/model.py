@@ -164,6 +164,9 @@ class Generation:
     past_ends: tuple[PastEnd, ...] = ()
     #: US dollars, as RunComfy gave it.
     cost: float | None = None
+    #: Whether RunComfy told it only after the end, whose event is then without it, however often
+    #: it is told.
+    is_cost_late: bool = False
     #: When its images were found to be within their rules, as far as they could be looked at.
     preflighted_at: datetime | None = None
     cancel_requested_at: datetime | None = None

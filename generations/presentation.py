@@ -104,7 +104,7 @@ def event_body(generation: Generation, sequence: int) -> dict[str, Any]:
             "sequence": sequence,
             "submissions": generation.submissions,
             "possible_duplicate_charge": generation.possible_duplicate_charge,
-            "cost": generation.cost if is_end else None,
+            "cost": generation.cost if is_end and not generation.is_cost_late else None,
             "timings": timings(generation.timeline[:sequence]),
             "metadata": dict(generation.metadata),
         },

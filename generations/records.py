@@ -150,6 +150,7 @@ def read_generation(generation_id: str, fields: Fields) -> Generation:
         error=_read(fields, "error", read_error),
         past_ends=_read(fields, "past_ends", _read_past_ends) or (),
         cost=_read(fields, "cost", float),
+        is_cost_late=bool(fields.get("cost_late")),
         preflighted_at=_read(fields, "preflighted_at", from_ms),
         cancel_requested_at=_read(fields, "cancel_requested_at", from_ms),
         cancel_outcome=fields.get("cancel_outcome") or None,

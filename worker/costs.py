@@ -54,7 +54,7 @@ def decide_cost(
 ) -> Step:
     """What a look for the cost means; ``asked`` is how long RunComfy wants to be left alone."""
     if cost is not None:
-        return Step(due=None, set={"cost": cost})
+        return Step(due=None, set={"cost": cost, "cost_late": "1"})
     age = now - (generation.finished_at or now)
     if age >= GIVEN_UP_AFTER:
         log.info("cost.given_up")

@@ -19,14 +19,15 @@ WORKER: Final = {
     "DARKROOM_DELIVERY_SCHEDULE": "0.5,1,1,2,2,4,4,4,8,8",
 }
 
-#: What any of RunComfy's routes may do: 5 % server errors, 5 % throttling, 1 % hangs.
+#: What any of RunComfy's routes may do: 5 % server errors, 5 % throttling, 1 % hangs. Few of the
+#: 429 name a time: each of these is a pause for all.
 ANYWHERE: Final = {
     "error_500": 0.02,
     "error_502": 0.01,
     "error_503": 0.01,
     "error_504": 0.01,
-    "throttled": 0.025,
-    "throttled_retry_after": 0.025,
+    "throttled": 0.0495,
+    "throttled_retry_after": 0.0005,
     "hang": 0.01,
 }
 #: A submission may be accepted and its answer lost, in each way there is (2 %), or its work fail.

@@ -95,17 +95,26 @@ def request_path(request_id: str, what: str) -> str:
     return f"/requests/{quote(request_id, safe='')}/{what}"
 
 
+def _throttled(answer: Answer) -> RunComfyUnavailable:
+    """A 429: everybody's matter where it says for how long, else that of its call alone."""
+    asked = retry_after(answer)
+    if asked is None:
+        return RunComfyUnavailable("RunComfy asked for fewer requests.")
+    return RunComfyThrottled(retry_after=asked)
+
+
 def read_submission(answer: Answer) -> str:
     """RunComfy's id for what it accepted.
 
     Raises:
-        RunComfyThrottled: turned away with 429, not accepted.
-        RunComfyUnavailable: our token was turned away; nothing is wrong with the input.
+        RunComfyThrottled: turned away with 429 for some time, not accepted.
+        RunComfyUnavailable: turned away with 429, or our token was; nothing is wrong with the
+            input.
         RunComfyRejected: refused, including by a 200 with an ``error_code``.
         SubmissionUncertain: an answer that proves neither (a 5xx, a redirect, no id in it).
     """
     if answer.status_code == 429:
-        raise RunComfyThrottled(retry_after=retry_after(answer))
+        raise _throttled(answer)
     body = _json_object(answer.body)
     code = _error_code(answer, body)
     if _is_refusal(answer, code):
@@ -217,7 +226,7 @@ def body_of(answer: Answer) -> dict[str, Any] | NotThere:
     if code == UNKNOWN_REQUEST or _is_own_404(answer, body):
         return NotThere()
     if answer.status_code == 429:
-        raise RunComfyThrottled(retry_after=retry_after(answer))
+        raise _throttled(answer)
     # An error code beside "failed" is the generation's own, and no failure to answer.
     is_error = code is not None and _word(body) not in {Status.FAILED, Status.CANCELLED}
     if is_error or not 200 <= answer.status_code < 300 or not body:

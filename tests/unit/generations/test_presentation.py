@@ -194,3 +194,12 @@ def test_instants_are_shown_in_utc_with_milliseconds() -> None:
     assert rfc3339(at) == "2026-11-22T12:30:01.234Z"
     assert rfc3339(NOW) == "2026-11-22T12:00:00.000Z"
     assert rfc3339(None) is None
+
+
+@pytest.mark.parametrize(("is_late", "told"), [(False, 2.85), (True, None)])
+def test_an_event_has_the_same_cost_however_late_it_is_told(
+    is_late: bool, told: float | None
+) -> None:
+    generation = a_generation(status=Status.SUCCEEDED, cost=2.85, is_cost_late=is_late)
+    body = event_body(generation, len(generation.timeline))
+    assert body["data"]["cost"] == told

@@ -21,7 +21,7 @@ def looked(cost: float | None, *, after: timedelta, asked: timedelta | None = No
 @pytest.mark.parametrize("cost", [0.0, 2.85])
 @pytest.mark.parametrize("after", [SECOND, 2 * GIVEN_UP_AFTER])
 def test_a_cost_that_is_known_is_kept_and_asked_for_no_more(cost: float, after: timedelta) -> None:
-    assert looked(cost, after=after) == Step(due=None, set={"cost": cost})
+    assert looked(cost, after=after) == Step(due=None, set={"cost": cost, "cost_late": "1"})
 
 
 @pytest.mark.parametrize(("after", "wait"), [(0, 5), (1, 5), (5, 15), (20, 60), (1280, 3840)])

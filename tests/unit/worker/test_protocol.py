@@ -266,14 +266,17 @@ def test_a_404_of_whatever_is_before_runcomfy_says_nothing_of_a_request(
 
 
 @pytest.mark.parametrize("read", [read_status, read_result, read_cancel])
-@pytest.mark.parametrize(("asked", "seconds"), [({}, None), ({"retry_after": "7"}, 7)])
-def test_being_throttled_is_told_with_its_wish(
-    read: Any, asked: dict[str, str], seconds: int | None
-) -> None:
+def test_being_throttled_is_told_with_its_wish(read: Any) -> None:
     with pytest.raises(RunComfyThrottled) as caught:
-        read(an_answer(429, HTML, **asked))
-    wish = caught.value.retry_after
-    assert (wish.total_seconds() if wish else None) == seconds
+        read(an_answer(429, HTML, retry_after="7"))
+    assert caught.value.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("read", [read_status, read_result, read_cancel])
+def test_a_429_without_a_wish_is_the_matter_of_its_call_alone(read: Any) -> None:
+    with pytest.raises(RunComfyUnavailable) as caught:
+        read(an_answer(429, HTML))
+    assert type(caught.value) is RunComfyUnavailable
 
 
 def test_a_503_may_say_when_to_come_back() -> None:

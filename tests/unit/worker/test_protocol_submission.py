@@ -1,6 +1,7 @@
 """What an answer to a submission proves: accepted, refused, turned away, or nothing."""
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -133,13 +134,17 @@ def test_a_bad_token_is_our_trouble_and_not_the_inputs(answer: Answer) -> None:
         read_submission(answer)
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [({}, None), ({"retry_after": "12"}, 12)])
+@pytest.mark.parametrize(
+    ("asked", "error"), [({}, RunComfyUnavailable), ({"retry_after": "12"}, RunComfyThrottled)]
+)
 @pytest.mark.parametrize("body", [b"", HTML, {"error_code": 429001}, ACCEPTED])
-def test_a_429_was_not_accepted(body: Any, asked: dict[str, str], seconds: int | None) -> None:
-    with pytest.raises(RunComfyThrottled) as caught:
+def test_a_429_was_not_accepted(
+    body: Any, asked: dict[str, str], error: type[RunComfyUnavailable]
+) -> None:
+    with pytest.raises(RunComfyUnavailable) as caught:
         read_submission(an_answer(429, body, **asked))
-    wish = caught.value.retry_after
-    assert (wish.total_seconds() if wish else None) == seconds
+    assert type(caught.value) is error
+    assert caught.value.retry_after == (timedelta(seconds=12) if asked else None)
 
 
 LOC = ["body", "duration"]
