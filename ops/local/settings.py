@@ -32,6 +32,9 @@ class LocalSettings(SettingsFromFiles):
     simulator_port: int = Field(default=8090, ge=1, le=65535)
     inspector_port: int = Field(default=8091, ge=1, le=65535)
     valkey_port: int = Field(default=6380, ge=1, le=65535)
+    #: 0: metrics are exported nowhere.
+    gateway_metrics_port: int = Field(default=9539, ge=0, le=65535)
+    worker_metrics_port: int = Field(default=9540, ge=0, le=65535)
     #: Set: no embedded server.
     redis_url: SecretStr | None = None
     webhook_allow: str = ""
@@ -56,7 +59,11 @@ class LocalSettings(SettingsFromFiles):
     def ports(self) -> dict[str, int]:
         """The port that each part should have."""
         names = ("valkey", "simulator", "gateway", "flower", "inspector")
-        return {name: getattr(self, f"{name}_port") for name in names}
+        metrics = {
+            "gateway-metrics": self.gateway_metrics_port,
+            "worker-metrics": self.worker_metrics_port,
+        }
+        return {name: getattr(self, f"{name}_port") for name in names} | metrics
 
 
 class CallerSettings(SettingsFromFiles):

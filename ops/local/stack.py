@@ -117,10 +117,22 @@ def _chosen_ports(wishes: Wishes, audience: StackAudience) -> dict[str, int]:
     if not wishes.is_simulated:
         left_out.add(parts.SIMULATOR)
     wanted = {part: wishes.wanted_ports[part] for part in parts.LISTENING if part not in left_out}
+    wanted |= _wanted_for_metrics(wishes)
     ports, taken = choose_ports(wanted)
     for one in taken:
         audience.port_taken(one)
     return ports
+
+
+def _wanted_for_metrics(wishes: Wishes) -> dict[str, int]:
+    """The port of the gateway's metrics, and those of the workers' in a row; none where it is 0."""
+    wanted = {}
+    if first := wishes.wanted_ports.get(parts.metrics_of(parts.GATEWAY)):
+        wanted[parts.metrics_of(parts.GATEWAY)] = first
+    if first := wishes.wanted_ports.get(parts.metrics_of(parts.WORKER)):
+        for number in range(1, wishes.workers + 1):
+            wanted[parts.metrics_of(parts.worker_name(number))] = first + number - 1
+    return wanted
 
 
 def _shared_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -119,19 +119,23 @@ def through_the_queues(observed: Observed, watched: OriginClient) -> tuple[str, 
 
 def into_trouble(observed: Observed, watched: OriginClient) -> str:
     """Failures of every kind, each of which has something to say; what the callers were told."""
-    endpoint = watched.endpoint()
-    for fault in ("answer_lost", "error_500", "html", "error_code_200"):
-        observed.stack.runcomfy.order(fault, route="submit")
-        watched.wait_until(ask(watched, endpoint), "failed")
-    observed.stack.runcomfy.order("error_500", route="status", times=2)
-    watched.wait_until_finished(ask(watched, endpoint, "[[sim:failed]]"))
-    # RunComfy's own route has the endpoint in its query.
-    asked = watched.submit({**INPUT, "prompt": PROMPT}, model_id=MODEL_ID, webhook=endpoint.url)
-    watched.wait_until_finished(asked)
+    endpoint, runcomfy = watched.endpoint(), observed.stack.runcomfy
     unreachable = f"http://127.0.0.1:9/callback?token={SIGNATURE}"
     tested = watched.call("POST", "/v1/endpoints/test", json={"webhook": endpoint.url})
     assert tested.json()["status"] == "delivered"
     exhausted = ask(watched, endpoint, webhook=unreachable)
+    watched.wait_until(exhausted, "succeeded")
+    for fault in ("answer_lost", "error_500", "html", "error_code_200"):
+        runcomfy.order(fault, route="submit")
+    refused = [ask(watched, endpoint) for _ in range(4)]
+    for generation_id in refused:
+        watched.wait_until(generation_id, "failed")
+    runcomfy.order("error_500", route="status", times=2)
+    failed = ask(watched, endpoint, "[[sim:failed]]")
+    # RunComfy's own route has the endpoint in its query.
+    asked = watched.submit({**INPUT, "prompt": PROMPT}, model_id=MODEL_ID, webhook=endpoint.url)
+    for generation_id in (failed, asked):
+        watched.wait_until_finished(generation_id)
     wait_until_told(watched, exhausted, "exhausted")
     return "".join(answer for answer in refusals(watched))
 

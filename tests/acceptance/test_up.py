@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,22 @@ def test_a_port_in_use_is_told_and_the_next_free_one_taken(
     taken = int(description["urls"]["gateway"].rpartition(":")[2])
     assert taken > wanted
     assert f"Port {wanted} is in use; gateway takes {taken}.\n" in up.lines
+
+
+def test_the_metrics_are_where_its_lines_say(up: Up, description: dict[str, Any]) -> None:
+    for part in ("gateway", "worker"):
+        url = description["parts"][part]["metrics"]
+        assert re.search(rf"^{part} .*, metrics at {url}$", up.lines, re.MULTILINE)
+        told = eventually(partial(exported, url), f"{part} exports")
+        assert f'darkroom_info{{program="{part}"' in told
+
+
+def exported(url: str) -> str | None:
+    """What is at an exporter's address; nothing before it listens."""
+    try:
+        return httpx.get(url, trust_env=False).text
+    except httpx.TransportError:
+        return None
 
 
 def test_the_keys_are_for_the_owners_eyes_only(folder: Path, description: dict[str, Any]) -> None:
