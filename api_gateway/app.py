@@ -94,7 +94,13 @@ def _lifespan(settings: GatewaySettings) -> Callable[[FastAPI], AbstractAsyncCon
             async with (
                 parts.moves.heard(),
                 parts.catalog.following(interval=settings.catalog_check),
-                exporting("gateway", redis, settings.metrics_host, settings.metrics_ports),
+                exporting(
+                    "gateway",
+                    redis,
+                    settings.metrics_host,
+                    settings.metrics_ports,
+                    keep=settings.keep,
+                ),
             ):
                 with told_to_stop(parts.moves.let_go):
                     spare_what_stays()

@@ -20,7 +20,7 @@ from api_gateway.metadata import EXAMPLE, NOTED, Metadata
 from api_gateway.model_ids import MODEL_ID_SCHEMA
 from api_gateway.submitting import WEBHOOK, Asked
 from generations.lifecycle import DeliveryStatus, Status
-from generations.model import Delivery, ErrorCode, Generation, InputSchema
+from generations.model import ATTEMPTS_KEPT, Delivery, ErrorCode, Generation, InputSchema
 from generations.presentation import rfc3339
 
 #: An instant as every answer writes it.
@@ -153,7 +153,9 @@ class DeliveryBody(Answer):
         "of the last attempt."
     )
     status: DeliveryStatus = Field(description="Where the delivery is now.")
-    attempts: list[AttemptBody] = Field(description="The oldest first.")
+    attempts: list[AttemptBody] = Field(
+        description=f"The oldest first; the last {ATTEMPTS_KEPT}, and their numbers go on."
+    )
     is_set_aside: bool = Field(
         serialization_alias="set_aside",
         description="Whether it was given up because of a fault of Darkroom's own.",

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -39,10 +40,12 @@ INFO: Final = "Which program this is, and of which version."
 class Exporter(Collector):
     """What all processes of this program counted, and the facts of Redis, for whoever asks."""
 
-    def __init__(self, program: str, *, redis: Redis, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, program: str, *, redis: Redis, keep: timedelta, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._info = GaugeMetricFamily("darkroom_info", INFO, labels=["program", "version"])
         self._info.add_metric([program, own_version()], 1)
-        self._facts = FactReader(redis)
+        self._facts = FactReader(redis, keep=keep)
         self._loop = loop
         self._siblings: Siblings | None = None
         self._stopping = threading.Event()
@@ -118,13 +121,13 @@ class Exporter(Collector):
 
 @asynccontextmanager
 async def exporting(
-    program: str, redis: Redis, host: str, ports: Sequence[int]
+    program: str, redis: Redis, host: str, ports: Sequence[int], *, keep: timedelta
 ) -> AsyncIterator[None]:
     """Export meanwhile, from the running loop; without ports, nothing."""
     if not ports:
         yield
         return
-    exporter = Exporter(program, redis=redis, loop=asyncio.get_running_loop())
+    exporter = Exporter(program, redis=redis, keep=keep, loop=asyncio.get_running_loop())
     exporter.start(host, ports)
     try:
         yield

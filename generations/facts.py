@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
@@ -11,13 +12,15 @@ from prometheus_client.metrics_core import Metric
 from generations.breaker import BREAKER, BREAKER_FAILURES
 from generations.connection import PREFIX, Redis, load_script, reaching_store
 from generations.endpoint_health import BreakerStatus, EndpointHealth
-from generations.indexes import UNFINISHED, due_key
+from generations.indexes import UNFINISHED, due_key, exhausted_key
+from generations.records import in_ms
 from generations.steps import Lane
 
 _UNFINISHED: Final = "Generations and deliveries that have not ended."
 _ENTRIES: Final = "What is in a lane: due now, later, or in hand."
 _DUE: Final = "What is due now and not in hand."
 _OLDEST: Final = "How long the oldest of what is due now has been due."
+_EXHAUSTED: Final = "Deliveries that nobody took, as long as they are kept and not told again."
 _BREAKER: Final = "Whether only probes are let through to RunComfy, which answers nobody."
 _SERVERS: Final = "Servers behind endpoints, those called last, by what their breaker lets through."
 _UP: Final = "Whether Redis answered when it was asked for the other facts."
@@ -39,6 +42,7 @@ class Facts:
 
     unfinished_generations: int
     unfinished_deliveries: int
+    exhausted_deliveries: int
     lanes: tuple[LaneFacts, ...]
     is_breaker_open: bool
     #: Servers behind endpoints, by their breaker's status.
@@ -48,16 +52,18 @@ class Facts:
 class FactReader:
     """Reads them, each kind in one round trip."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, keep: timedelta) -> None:
+        self._keep = keep
         self._script = load_script(redis, "line", "facts")
         self._endpoints = EndpointHealth(redis)
 
     @reaching_store
     async def read(self) -> Facts:
         """The facts of this instant."""
-        keys = [BREAKER, UNFINISHED, *(due_key(lane) for lane in Lane)]
+        keys = [BREAKER, UNFINISHED, exhausted_key(), *(due_key(lane) for lane in Lane)]
         in_lines = [int(lane is Lane.SUBMISSIONS) for lane in Lane]
-        failures, unfinished, *found = await self._script(keys=keys, args=[PREFIX, *in_lines])
+        args: list[str | int] = [PREFIX, in_ms(self._keep), *in_lines]
+        failures, unfinished, exhausted, *found = await self._script(keys=keys, args=args)
         rows = zip(Lane, found[::3], found[1::3], found[2::3], strict=True)
         lanes = tuple(LaneFacts(lane, int(n), int(due), age / 1000) for lane, n, due, age in rows)
         servers = Counter(state.status for state in await self._endpoints.states())
@@ -66,6 +72,7 @@ class FactReader:
             # Each unfinished delivery has one entry in its lane, and nothing else is there.
             unfinished_generations=max(int(unfinished) - deliveries, 0),
             unfinished_deliveries=deliveries,
+            exhausted_deliveries=int(exhausted),
             lanes=lanes,
             is_breaker_open=failures >= BREAKER_FAILURES,
             servers={status: servers[status] for status in BreakerStatus},
@@ -91,4 +98,6 @@ def families(facts: Facts | None) -> Iterator[Metric]:
     for status, count in facts.servers.items():
         servers.add_metric([status], count)
     yield from (unfinished, entries, due, oldest, servers)
+    exhausted = facts.exhausted_deliveries
+    yield GaugeMetricFamily("darkroom_exhausted_deliveries", _EXHAUSTED, value=exhausted)
     yield GaugeMetricFamily("darkroom_runcomfy_breaker_open", _BREAKER, value=facts.is_breaker_open)

@@ -196,6 +196,11 @@ class Generation:
         return self.cancel_requested_at is not None and self.cancel_outcome is None
 
 
+#: How many attempts of a delivery stay on record, the last ones: five of the whole schedules that
+#: are the default. What is told again hundreds of times does not grow without bound.
+ATTEMPTS_KEPT: Final = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One POST of a delivery."""
@@ -233,6 +238,7 @@ class Delivery:
     created_at: datetime
     #: The number of the told move in the generation's timeline, from 1.
     sequence: int = 0
+    #: The last ones, at most ``ATTEMPTS_KEPT``.
     attempts: tuple[Attempt, ...] = ()
     #: When it was last begun anew, and how many attempts there were by then.
     redelivered_at: datetime | None = None
@@ -253,6 +259,11 @@ class Delivery:
     def is_finished(self) -> bool:
         """Whether it will not be attempted again, unless it is asked for."""
         return is_finished(self.status)
+
+    @property
+    def attempts_made(self) -> int:
+        """How often it was attempted, those included that are on record no more."""
+        return self.attempts[-1].number if self.attempts else 0
 
     @property
     def begun_at(self) -> datetime:

@@ -56,6 +56,16 @@ Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedel
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+def check_signing_keys(value: SecretStr | None) -> SecretStr | None:
+    """The same, if it is a list of signing keys or nothing; else a ValueError that hides it."""
+    # Imported where it is needed, because it takes longer than all of the rest.
+    from generations.signing_keys import parse_signing_keys
+
+    if value is not None:
+        parse_signing_keys(value.get_secret_value())
+    return value
+
+
 class StoreSettings(SettingsFromFiles):
     """What every program needs: where the records are, and how long they are kept."""
 
@@ -235,15 +245,7 @@ class WorkerSettings(StoreSettings):
     def _split_seconds(cls, value: Any) -> Any:
         return value.split(",") if isinstance(value, str) else value
 
-    @field_validator("signing_keys")
-    @classmethod
-    def _are_signing_keys(cls, value: SecretStr | None) -> SecretStr | None:
-        # Imported where it is needed, because it takes longer than all of the rest.
-        from generations.signing_keys import parse_signing_keys
-
-        if value is not None:
-            parse_signing_keys(value.get_secret_value())
-        return value
+    _are_signing_keys = field_validator("signing_keys")(check_signing_keys)
 
     @property
     def metrics_ports(self) -> Sequence[int]:

@@ -34,6 +34,7 @@ from generations.metrics import (
     OTHER_MODEL,
     STATUS_SECONDS,
 )
+from generations.model import ATTEMPTS_KEPT
 from generations.moves import CHANNEL
 from generations.records import dump_json, in_ms, write_attempt, write_field
 from generations.steps import Lane, NewDelivery, Step
@@ -134,6 +135,7 @@ class Settling:
             "stamp": list(step.stamp),
             "tally": dict(step.tally),
             "append": {"attempts": write_attempt(step.attempt)} if step.attempt else {},
+            "keep_lines": ATTEMPTS_KEPT,
         }
         if allowed := _may_be_in(step):
             written["from"] = dict.fromkeys(allowed, True)

@@ -56,7 +56,7 @@ class Step:
     add: Mapping[str, int] = field(default_factory=_nothing)
     #: Fields that get the instant of the step, on Redis's clock.
     stamp: tuple[str, ...] = ()
-    #: Fields that get the number of lines of another one, as it is then.
+    #: Fields that get the number of the last line of another one, as it is then.
     tally: Mapping[str, str] = field(default_factory=_nothing)
     #: The statuses it applies in; empty: those that the table lets move to ``to``.
     only_from: frozenset[AnyStatus] = frozenset()

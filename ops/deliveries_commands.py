@@ -116,7 +116,7 @@ def redeliver(  # noqa: PLR0913  # Each is an option of the command.
 
     The receiver sees the same webhook-id. What is pending is attempted now.
     """
-    said = any((origin, endpoint, after, before, everything))
+    said = any((status, origin, endpoint, after, before, everything))
     if bool(delivery_ids) == said:
         raise typer.BadParameter("Name deliveries, or say which are meant, or --all.")
     wanted = _filter(status or [DeliveryStatus.EXHAUSTED], endpoint, after, before)

@@ -21,7 +21,11 @@ def try_endpoint(
 
     async def tried(parts: "Parts") -> "Delivery":
         from api_gateway import trying
+        from ops.local.errors import CannotRun
 
+        if await parts.origins.find(origin) is None:
+            # Without a secret nothing could be verified.
+            raise CannotRun(f"There is no origin {origin}; its first key makes it.")
         return await trying.try_endpoint(url, parts, origin=origin)
 
     delivery = with_parts(folder, tried)

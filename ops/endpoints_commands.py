@@ -117,15 +117,11 @@ def _split(given: list[str]) -> Iterator[tuple[str, str, str]]:
 
 def _check_address(url: str, folder: Path) -> None:
     """As a submit that names it is checked: each attempt checks it again."""
-    from generations.addresses import Allowed, check_webhook
+    from generations.addresses import check_webhook
     from ops.local.folder import Folder, store_settings
-    from ops.local.settings import HOST
 
     with ending_in_sentences():
-        kept = Folder(folder)
-        # A running 'darkroom up' lets callbacks go to this machine, whatever the settings.
-        own = (HOST,) if kept.is_locked else ()
-        check_webhook(url, Allowed.parse((*store_settings(kept).webhook_allow, *own)))
+        check_webhook(url, store_settings(Folder(folder)).allowed)
 
 
 def _found(folder: Path, only: str | None) -> "list[tuple[str, Endpoint]]":

@@ -14,6 +14,7 @@ from ops.submit_command import read_pairs
 if TYPE_CHECKING:
     from api_gateway.cancelling import Cancelled
     from api_gateway.parts import Parts
+    from generations.settings import GatewaySettings
     from ops.showing import Shown
     from ops.story import Json
 
@@ -194,24 +195,24 @@ def with_parts(folder: Path, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
     """What work with a gateway's parts comes to; where it cannot be done, a sentence and code 1."""
     import asyncio
 
-    from ops.local.folder import Folder
+    from generations.settings import GatewaySettings
+    from ops.local.folder import Folder, beside
 
     with ending_in_sentences():
-        return asyncio.run(_run(Folder(folder).redis_url(), work))
+        return asyncio.run(_run(beside(GatewaySettings(), Folder(folder)), work))
 
 
-async def _run(redis_url: str, work: "Callable[[Parts], Awaitable[_R]]") -> _R:
+async def _run(settings: "GatewaySettings", work: "Callable[[Parts], Awaitable[_R]]") -> _R:
     """Work with what a gateway has, and as it does."""
     from api_gateway.parts import Parts
     from generations.connection import connect
     from generations.logs import configure_logs
-    from generations.settings import GatewaySettings
 
     # What a person is to know stands in the command's own sentences.
     configure_logs("ERROR")
-    redis = connect(redis_url, max_connections=4)
+    redis = connect(settings.redis_url.get_secret_value(), max_connections=4)
     try:
-        parts = Parts.over(redis, GatewaySettings())
+        parts = Parts.over(redis, settings)
         async with parts.moves.heard():
             return await work(parts)
     finally:

@@ -46,7 +46,7 @@ def _row(one: Delivery) -> Iterator[str | Text]:
     yield Text(one.status, style=STYLES[one.status])
     yield one.event_type
     yield f"{one.created_at:%m-%d %H:%M:%S}"
-    yield str(len(one.attempts))
+    yield str(one.attempts_made)
     yield str(one.attempts[-1].status_code or "no answer") if one.attempts else ""
     yield one.origin
     # What a caller wrote is text, whatever brackets it has.
@@ -90,7 +90,7 @@ def _lines(attempt: Attempt) -> Iterator[Text]:
     if attempt.error:
         yield Text(f"    {attempt.error}")
     for name, value in attempt.response_headers.items():
-        yield Text.assemble((f"    {name}: ", "dim"), value)
+        yield Text.assemble((f"    {name}: ", "dim"), _shown(value))
     if attempt.response_body:
         yield Text(f"    {_shown(attempt.response_body)}")
 

@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks import Webhook
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
 OLD_SECRET = "whsec_" + base64.b64encode(b"the secret it had before that one").decode()
 FOREIGN_SECRET = "whsec_" + base64.b64encode(b"a secret that nobody here ever had").decode()
+#: Made and used with the library itself, and not with ours.
+SIGNING_KEY = Ed25519PrivateKey.from_private_bytes(b"a seed of exactly thirty-two byt")
+FOREIGN_KEY = Ed25519PrivateKey.from_private_bytes(b"another seed of thirty-two bytes")
 DEADLINE = 10.0
 
 
@@ -58,3 +62,13 @@ def signed(
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": Webhook(secret).sign(webhook_id, at, body.decode()),
     }
+
+
+def public_text(key: Ed25519PrivateKey) -> str:
+    return "whpk_" + base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def signature_by(key: Ed25519PrivateKey, headers: dict[str, str], body: bytes) -> str:
+    """A v1a signature, beside whatever the headers have already."""
+    said = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    return "v1a," + base64.b64encode(key.sign(said)).decode()

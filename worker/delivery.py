@@ -125,7 +125,7 @@ async def _traced_attempt(
     delivery: Delivery, generation: Generation, clients: Clients, *, at: datetime
 ) -> Attempted:
     bind_contextvars(**ids_of(generation.trace))
-    number, ids = len(delivery.attempts) + 1, {"delivery_id": delivery.id}
+    number, ids = delivery.attempts_made + 1, {"delivery_id": delivery.id}
     with span("delivery.attempt", generation.trace, "client", attempt=number, **ids) as one:
         trace = one.handed_on(generation.trace)
         attempted = await _attempt(delivery, generation, clients, at=at, trace=trace)
@@ -150,7 +150,7 @@ async def _attempt(
         callback = compose(delivery, generation, origin, at=at, keys=keys, trace=trace)
         sent = await _send(delivery.endpoint, callback, clients)
     attempt = Attempt(
-        number=len(delivery.attempts) + 1,
+        number=delivery.attempts_made + 1,
         at=at,
         duration_ms=round((time.monotonic() - began) * 1000),
         **_noted(sent),

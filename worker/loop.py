@@ -64,7 +64,9 @@ class LoopThread:
     def _exported(self) -> Exporter | None:
         if not self.settings.metrics_ports:
             return None
-        exporter = Exporter("worker", redis=self._clients.redis, loop=self._loop)
+        exporter = Exporter(
+            "worker", redis=self._clients.redis, keep=self._clients.settings.keep, loop=self._loop
+        )
         exporter.start(self.settings.metrics_host, self.settings.metrics_ports)
         return exporter
 

@@ -3,8 +3,10 @@
 Checking a name beforehand would not do: it may resolve to something else a moment later.
 """
 
+import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -12,12 +14,16 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
 from generations.addresses import Allowed, check_address, literal_address
 from generations.errors import AddressNotAllowed
 
 CONNECTIONS: Final = 200
+#: Names that one process looks up at once.
+LOOKUPS_AT_ONCE: Final = 64
+
+#: As ``socket.getaddrinfo`` is called.
+LookUp = Callable[..., list[Any]]
 
 
 @dataclass(slots=True)
@@ -48,12 +54,62 @@ def _note(peer: Any) -> None:
         noted.address = str(peer[0]).partition("%")[0]
 
 
+class SharedLookups(AbstractResolver):
+    """The system's resolver, in threads of its own, with one lookup of a name at a time.
+
+    Whoever asks for a name that is being looked up waits for that answer: a name whose servers
+    do not answer holds one thread, however many callbacks go there, and the others have theirs.
+    """
+
+    def __init__(self, look_up: LookUp = socket.getaddrinfo) -> None:
+        self._look_up = look_up
+        self._threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
+        self._running: dict[tuple[str, int], asyncio.Future[list[Any]]] = {}
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of a host; OSError or UnicodeError where it has none."""
+        asked = (host, int(family))
+        if (running := self._running.get(asked)) is None:
+            running = self._running[asked] = self._begin(host, family)
+            running.add_done_callback(lambda done: self._end(asked, done))
+        # Whoever stops waiting takes the answer from nobody else.
+        found = await asyncio.shield(running)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    def _begin(self, host: str, family: socket.AddressFamily) -> asyncio.Future[list[Any]]:
+        how = (family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._threads, self._look_up, host, 0, *how)
+
+    def _end(self, asked: tuple[str, int], done: asyncio.Future[list[Any]]) -> None:
+        del self._running[asked]
+        if not done.cancelled():
+            # Looked at, or asyncio complains where nobody waits any more.
+            done.exception()
+
+    async def close(self) -> None:
+        """Begin no more lookups; those that run end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
 class CheckedResolver(AbstractResolver):
     """Resolves names, and refuses those that resolve to anything but allowed addresses."""
 
     def __init__(self, allowed: Allowed, resolver: AbstractResolver | None = None) -> None:
         self._allowed = allowed
-        self._resolver = resolver or ThreadedResolver()
+        self._resolver = resolver or SharedLookups()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC

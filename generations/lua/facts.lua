@@ -1,14 +1,18 @@
 -- Look at what every exporter of metrics tells alike; nothing is changed. After line.lua.
 --
--- KEYS[1] breaker (claim.lua)   KEYS[2] unfinished   KEYS[2 + i] due:{lane}
--- ARGV[1] what keys begin with   ARGV[1 + i] where it is "1", what is ready in that lane waits in
--- the lines (line.lua), and its entry in the lane says nothing of that
--- Returns {failures in a row of calls to RunComfy, unfinished generations and deliveries, then
--- per lane: entries, those that are due, ms since the oldest of them is}.
+-- KEYS[1] breaker (claim.lua)   KEYS[2] unfinished   KEYS[3] exhausted (settle.lua)
+-- KEYS[3 + i] due:{lane}
+-- ARGV[1] what keys begin with
+-- ARGV[2] ms that an exhausted delivery is kept: what is older is in the index alone
+-- ARGV[2 + i] where it is "1", what is ready in that lane waits in the lines (line.lua), and its
+-- entry in the lane says nothing of that
+-- Returns {failures in a row of calls to RunComfy, unfinished generations and deliveries,
+-- exhausted deliveries, then per lane: entries, those that are due, ms since the oldest of them is}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local failures = tonumber(redis.call('HGET', KEYS[1], 'failures') or 0)
-local facts = {failures, redis.call('SCARD', KEYS[2])}
+local exhausted = redis.call('ZCOUNT', KEYS[3], now - ARGV[2], '+inf')
+local facts = {failures, redis.call('SCARD', KEYS[2]), exhausted}
 
 -- Of origins that have room: who waits because of its own limit is not late.
 local function in_lines()
@@ -23,7 +27,7 @@ local function in_lines()
   return waiting, oldest
 end
 
-for i = 3, #KEYS do
+for i = 4, #KEYS do
   local head = redis.call('ZRANGE', KEYS[i], 0, 0, 'WITHSCORES')
   local due, oldest = redis.call('ZCOUNT', KEYS[i], '-inf', now), tonumber(head[2] or now)
   if ARGV[i - 1] == '1' then

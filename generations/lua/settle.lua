@@ -18,9 +18,10 @@
 --   to          status to move to; absent: stay
 --   from        { status: true } that the record may be in; absent: any
 --   having      { field: text } that the record must still hold; absent: whatever
---   set, append { field: text }   add { field: number }
+--   set         { field: text }   add { field: number }
+--   append      { field: a line of JSON }: to those that are there, of which the last keep_lines stay
 --   stamp       [ field ]: set to this instant
---   tally       { field: another }: set to how many lines the other field has
+--   tally       { field: another }: set to the number that the other field's last line has
 --   due_ms      until the next action, which is no later than a generation's deadline, but for
 --               what is being submitted; absent: none
 --   cancel_known  due_ms was chosen in the knowledge of the cancel that is pending
@@ -73,6 +74,15 @@ local function index(keys, id, at, keep_ms)
     redis.call('ZADD', key, at, id)
     redis.call('ZREMRANGEBYSCORE', key, '-inf', at - keep_ms)
   end
+end
+
+local function last_lines(lines, most)
+  local _, surplus = string.gsub(lines, '\n', '')
+  local from = 1
+  for _ = 1, surplus - most do
+    from = string.find(lines, '\n', from, true) + 1
+  end
+  return string.sub(lines, from)
 end
 
 local step = cjson.decode(ARGV[3])
@@ -164,14 +174,15 @@ for _, field in ipairs(step.stamp) do
   redis.call('HSET', record, field, now)
 end
 for field, other in pairs(step.tally or {}) do
-  local _, lines = string.gsub(redis.call('HGET', record, other) or '', '\n', '')
-  redis.call('HSET', record, field, lines)
+  local last = string.match(redis.call('HGET', record, other) or '', '([^\n]+)\n$')
+  redis.call('HSET', record, field, last and cjson.decode(last).number or 0)
 end
 for field, count in pairs(step.add) do
   redis.call('HINCRBY', record, field, count)
 end
 for field, text in pairs(step.append) do
-  redis.call('HSET', record, field, (redis.call('HGET', record, field) or '') .. text)
+  local lines = (redis.call('HGET', record, field) or '') .. text
+  redis.call('HSET', record, field, last_lines(lines, step.keep_lines))
 end
 local moved = false
 local left = {}

@@ -229,6 +229,13 @@ CALLBACKS: Final = dashboard(
         "Deliveries": (
             Panel("Ended", {"{{outcome}}": _rate("deliveries_total", "outcome")}, unit="ops"),
             Panel("Open", {"open": 'max(darkroom_unfinished{what="deliveries"})'}),
+            Panel(
+                "Exhausted, not told again",
+                {"exhausted": "max(darkroom_exhausted_deliveries)"},
+                limits=(1,),
+                says="What nobody took, as long as it is kept: "
+                "darkroom deliveries list --status exhausted.",
+            ),
             Panel("From the event until it is taken", _quantiles("delivery_seconds"), unit="s"),
         ),
         "Attempts": (

@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
 
 from generations.settings import StoreSettings
 from ops.local.errors import FolderInUse
+from ops.local.settings import HOST
+
+_S = TypeVar("_S", bound=StoreSettings)
 
 DEFAULT_FOLDER: Final = Path(".darkroom")
 
@@ -26,11 +29,14 @@ class LocalRecord(BaseModel):
     webhook_secret: SecretStr | None = None
     flower_login: SecretStr | None = None
     simulator_token: SecretStr | None = None
+    signing_key: SecretStr | None = None
     #: Of the run that holds the lock; of the last one when none does.
     redis_url: SecretStr | None = None
     urls: dict[str, str] = {}
 
-    @field_serializer("api_key", "webhook_secret", "flower_login", "simulator_token", "redis_url")
+    @field_serializer(
+        "api_key", "webhook_secret", "flower_login", "simulator_token", "signing_key", "redis_url"
+    )
     def _in_the_open(self, secret: SecretStr | None) -> str | None:
         return secret.get_secret_value() if secret else None
 
@@ -118,11 +124,20 @@ class Folder:
 
 def store_settings(folder: Folder) -> StoreSettings:
     """Where the records are: as the environment says, else where a running ``up`` has them."""
-    settings = StoreSettings()
-    if "redis_url" in settings.model_fields_set or not folder.is_locked:
+    return beside(StoreSettings(), folder)
+
+
+def beside(settings: _S, folder: Folder) -> _S:
+    """The settings of a command that may have an ``up`` running beside it.
+
+    That lets callbacks go to this machine, and has the records where the environment names none.
+    """
+    if not folder.is_locked:
         return settings
-    running = folder.read().redis_url
-    return settings.model_copy(update={"redis_url": running}) if running else settings
+    update: dict[str, Any] = {"webhook_allow": (*settings.webhook_allow, HOST)}
+    if "redis_url" not in settings.model_fields_set and (url := folder.read().redis_url):
+        update["redis_url"] = url
+    return settings.model_copy(update=update)
 
 
 def _in_use(path: Path, pid: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from generations.connection import connect
 from generations.errors import Unauthorized
 from generations.origins import OriginStore
+from generations.signing_keys import SEED_BYTES, SigningKey
 from ops.local.folder import LocalRecord
 
 ORIGIN: Final = "local"
@@ -24,6 +25,7 @@ async def with_keys(record: LocalRecord, redis_url: str) -> LocalRecord:
     made = {
         "flower_login": SecretStr(f"{FLOWER_USER}:{secrets.token_urlsafe(18)}"),
         "simulator_token": SecretStr(secrets.token_urlsafe(24)),
+        "signing_key": SecretStr(_new_signing_key()),
     }
     kept = {name: getattr(record, name) or value for name, value in made.items()}
     return record.model_copy(
@@ -34,6 +36,10 @@ async def with_keys(record: LocalRecord, redis_url: str) -> LocalRecord:
             "redis_url": SecretStr(redis_url),
         }
     )
+
+
+def _new_signing_key() -> str:
+    return SigningKey.of_seed(secrets.token_bytes(SEED_BYTES)).private_text
 
 
 async def _keys_of(origins: OriginStore, record: LocalRecord) -> tuple[str, str]:

@@ -16,6 +16,8 @@ VALKEY, SIMULATOR, GATEWAY = "valkey", "simulator", "gateway"
 WORKER, FLOWER, INSPECTOR = "worker", "flower", "inspector"
 #: The parts that listen, in the order in which they start.
 LISTENING: Final = (VALKEY, SIMULATOR, GATEWAY, FLOWER, INSPECTOR)
+#: Where metrics are exported, beside what a program listens on otherwise.
+METRICS: Final = "metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Part:
     #: Where it is to be found, as told to people.
     url: str = ""
     note: str = ""
+    #: Where its metrics are exported.
+    metrics: str = ""
     #: What it is told beside what all parts inherit. Holds secrets.
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -75,6 +79,9 @@ class Plan:
     runcomfy_token: str = field(repr=False)
     runcomfy_base: str
     webhook_secret: str = field(repr=False)
+    #: What the workers sign with, and the public halves, with which anybody verifies.
+    signing_keys: str = field(repr=False)
+    public_keys: str
     webhook_allow: str = ""
     log_level: str = "INFO"
     workers: int = 1
@@ -82,6 +89,11 @@ class Plan:
 
     def url(self, part: str) -> str:
         return f"http://{HOST}:{self.ports[part]}"
+
+    def metrics_url(self, part: str) -> str:
+        """Where a program exports its metrics; empty where it exports none."""
+        port = self.ports.get(metrics_of(part))
+        return f"http://{HOST}:{port}/metrics" if port else ""
 
 
 def valkey(binary: Path, *, port: int, folder: Path) -> Part:
@@ -108,6 +120,16 @@ def parts_of(plan: Plan) -> list[Part]:
     return [*simulator, _gateway(plan), *workers, _flower(plan), _inspector(plan)]
 
 
+def worker_name(number: int) -> str:
+    """What the first, second and later worker are called."""
+    return WORKER if number == 1 else f"{WORKER}-{number}"
+
+
+def metrics_of(part: str) -> str:
+    """What the port of a program's metrics is called."""
+    return f"{part}-{METRICS}"
+
+
 def _simulator(plan: Plan) -> Part:
     return Part(
         SIMULATOR,
@@ -125,21 +147,29 @@ def _gateway(plan: Plan) -> Part:
         gateway_command(host=HOST, port=plan.ports[GATEWAY]),
         AnswersHttp(f"{plan.url(GATEWAY)}/readyz"),
         url=plan.url(GATEWAY),
-        note=f"docs at {plan.url(GATEWAY)}/docs",
-        environment=_stored(plan),
+        note=_noted(f"docs at {plan.url(GATEWAY)}/docs", plan.metrics_url(GATEWAY)),
+        metrics=plan.metrics_url(GATEWAY),
+        environment={
+            **_stored(plan),
+            "DARKROOM_GATEWAY_METRICS_PORT": str(plan.ports.get(metrics_of(GATEWAY), 0)),
+        },
     )
 
 
 def _worker(plan: Plan, number: int) -> Part:
-    name = WORKER if number == 1 else f"{WORKER}-{number}"
+    name = worker_name(number)
     environment = {
         **_stored(plan),
         "DARKROOM_LOG_LEVEL": "DEBUG" if plan.log_level.upper() == "DEBUG" else "INFO",
         "RUNCOMFY_API_TOKEN": plan.runcomfy_token,
         "RUNCOMFY_MODEL_API_BASE": plan.runcomfy_base,
+        "DARKROOM_SIGNING_KEYS": plan.signing_keys,
+        "DARKROOM_WORKER_METRICS_PORT": str(plan.ports.get(metrics_of(name), 0)),
     }
-    note = f"asks {plan.runcomfy_base}"
-    return Part(name, worker_command(name), WORKER_READY, note=note, environment=environment)
+    metrics = plan.metrics_url(name)
+    note = _noted(f"asks {plan.runcomfy_base}", metrics)
+    command = worker_command(name)
+    return Part(name, command, WORKER_READY, note=note, metrics=metrics, environment=environment)
 
 
 def _flower(plan: Plan) -> Part:
@@ -161,7 +191,10 @@ def _inspector(plan: Plan) -> Part:
         AnswersHttp(f"{plan.url(INSPECTOR)}/api/callbacks"),
         url=plan.url(INSPECTOR),
         note="shows every callback",
-        environment={"DARKROOM_INSPECTOR_SECRET": plan.webhook_secret},
+        environment={
+            "DARKROOM_INSPECTOR_SECRET": plan.webhook_secret,
+            "DARKROOM_INSPECTOR_PUBLIC_KEYS": plan.public_keys,
+        },
     )
 
 
@@ -185,6 +218,10 @@ def worker_command(name: str, *options: str) -> tuple[str, ...]:
 
 def _stored(plan: Plan) -> dict[str, str]:
     return {"DARKROOM_REDIS_URL": plan.redis_url, "DARKROOM_WEBHOOK_ALLOW": plan.webhook_allow}
+
+
+def _noted(note: str, metrics: str) -> str:
+    return f"{note}, metrics at {metrics}" if metrics else note
 
 
 def python_command(module: str, *arguments: str) -> tuple[str, ...]:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pydantic import AliasChoices, Field, HttpUrl, SecretStr
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 import ops
 from generations.secret_files import SettingsFromFiles
+from generations.settings import check_signing_keys
 
 HOST: Final = "127.0.0.1"
 RUNCOMFY_BASE: Final = "https://model-api.runcomfy.net/v1"
@@ -31,10 +32,15 @@ class LocalSettings(SettingsFromFiles):
     simulator_port: int = Field(default=8090, ge=1, le=65535)
     inspector_port: int = Field(default=8091, ge=1, le=65535)
     valkey_port: int = Field(default=6380, ge=1, le=65535)
+    #: 0: metrics are exported nowhere.
+    gateway_metrics_port: int = Field(default=9539, ge=0, le=65535)
+    worker_metrics_port: int = Field(default=9540, ge=0, le=65535)
     #: Set: no embedded server.
     redis_url: SecretStr | None = None
     webhook_allow: str = ""
     log_level: str = "INFO"
+    #: Set: the workers sign with these, and not with a key of the folder's.
+    signing_keys: SecretStr | None = None
     #: Set: no simulator.
     runcomfy_api_token: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("RUNCOMFY_API_TOKEN")
@@ -47,11 +53,17 @@ class LocalSettings(SettingsFromFiles):
         default=None, validation_alias=AliasChoices("RUNCOMFY_SERVERLESS_API_BASE")
     )
 
+    _are_signing_keys = field_validator("signing_keys")(check_signing_keys)
+
     @property
     def ports(self) -> dict[str, int]:
         """The port that each part should have."""
         names = ("valkey", "simulator", "gateway", "flower", "inspector")
-        return {name: getattr(self, f"{name}_port") for name in names}
+        metrics = {
+            "gateway-metrics": self.gateway_metrics_port,
+            "worker-metrics": self.worker_metrics_port,
+        }
+        return {name: getattr(self, f"{name}_port") for name in names} | metrics
 
 
 class CallerSettings(SettingsFromFiles):

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from generations.connection import connect, reaching_store
 from generations.errors import StoreUnavailable
+from generations.signing_keys import parse_signing_keys
 from ops.local import parts
 from ops.local.errors import NoEmbeddedServer, RedisAway
 from ops.local.example import curl_line
@@ -116,16 +117,28 @@ def _chosen_ports(wishes: Wishes, audience: StackAudience) -> dict[str, int]:
     if not wishes.is_simulated:
         left_out.add(parts.SIMULATOR)
     wanted = {part: wishes.wanted_ports[part] for part in parts.LISTENING if part not in left_out}
+    wanted |= _wanted_for_metrics(wishes)
     ports, taken = choose_ports(wanted)
     for one in taken:
         audience.port_taken(one)
     return ports
 
 
+def _wanted_for_metrics(wishes: Wishes) -> dict[str, int]:
+    """The port of the gateway's metrics, and those of the workers' in a row; none where it is 0."""
+    wanted = {}
+    if first := wishes.wanted_ports.get(parts.metrics_of(parts.GATEWAY)):
+        wanted[parts.metrics_of(parts.GATEWAY)] = first
+    if first := wishes.wanted_ports.get(parts.metrics_of(parts.WORKER)):
+        for number in range(1, wishes.workers + 1):
+            wanted[parts.metrics_of(parts.worker_name(number))] = first + number - 1
+    return wanted
+
+
 def _shared_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    # The account's token is for the workers alone.
-    token = ("RUNCOMFY_API_TOKEN", "RUNCOMFY_API_TOKEN_FILE")
-    return {name: value for name, value in environment.items() if name not in token}
+    # The account's token and the keys that sign are for the workers alone.
+    secret = ("RUNCOMFY_API_TOKEN", "DARKROOM_SIGNING_KEYS")
+    return {n: value for n, value in environment.items() if n.removesuffix("_FILE") not in secret}
 
 
 async def _reach_redis(
@@ -171,6 +184,7 @@ def _plan(wishes: Wishes, ports: Mapping[str, int], record: LocalRecord) -> Plan
     token, base = settings.runcomfy_api_token, settings.runcomfy_model_api_base
     if token is None:
         token, base = record.simulator_token, f"http://{HOST}:{ports[parts.SIMULATOR]}/v1"
+    signing_keys = opened(settings.signing_keys or record.signing_key)
     return Plan(
         ports=ports,
         redis_url=opened(record.redis_url),
@@ -178,6 +192,8 @@ def _plan(wishes: Wishes, ports: Mapping[str, int], record: LocalRecord) -> Plan
         runcomfy_token=opened(token),
         runcomfy_base=base,
         webhook_secret=opened(record.webhook_secret),
+        signing_keys=signing_keys,
+        public_keys=",".join(key.public_text for key in parse_signing_keys(signing_keys)),
         # The inspector is on loopback, where nobody else's endpoint may be.
         webhook_allow=",".join(filter(None, [settings.webhook_allow, HOST])),
         log_level=settings.log_level,

@@ -92,6 +92,7 @@ def description(stack: LocalStack, folder: Folder) -> dict[str, Any]:
         "parts": {
             part.name: {
                 "url": part.url or None,
+                "metrics": part.metrics or None,
                 "pid": pids.get(part.name),
                 "log": str(folder.log_of(part.name)),
             }

@@ -58,6 +58,11 @@ class Observed:
         self.stack.close()
         self.collector.close()
 
+    @property
+    def exporters(self) -> dict[str, int]:
+        """The ports of the exporters."""
+        return {name: self._ports[name] for name in (GATEWAY, WORKER)}
+
     def exported(self, exporter: str) -> list[Sample]:
         """Every sample that a program exports."""
         families = text_string_to_metric_families(self.exposition(exporter))

@@ -10,15 +10,20 @@ from uuid import uuid4
 
 import pytest
 
+from generations.connection import Redis
+from generations.endpoints import EndpointSet, EndpointStore
+from generations.signing_keys import PRIVATE, SEED_BYTES, SigningKey
 from ops.local.example import INPUT, MODEL_ID
 from tests.acceptance.broker import LANES
 from tests.acceptance.observed import FLOWER_LOGIN, GATEWAY, WORKER, Observed
 from tests.acceptance.origins import OriginClient
 from tests.acceptance.receiver import Endpoint
-from tests.acceptance.stack import TOKEN
+from tests.acceptance.stack import SIGNING_KEYS, TOKEN
 from tests.acceptance.waiting import eventually
 
-PROMPT, SIGNATURE, NOTE = (f"{what}{uuid4().hex}" for what in ("prompt", "signature", "note"))
+PROMPT, SIGNATURE, NOTE, HEADER = (
+    f"{what}{uuid4().hex}" for what in ("prompt", "signature", "note", "header")
+)
 
 
 @pytest.fixture
@@ -35,7 +40,15 @@ def marked(watched: OriginClient) -> dict[str, str]:
         "RunComfy's token": TOKEN,
         "Flower's password": FLOWER_LOGIN[1],
         "output": "/outputs/",
+        "header of an endpoint": HEADER,
+        **{f"signing key {n}": key.private_text for n, key in enumerate(SIGNING_KEYS)},
+        **{f"seed of signing key {n}": seed_of(key) for n, key in enumerate(SIGNING_KEYS)},
     }
+
+
+def seed_of(key: SigningKey) -> str:
+    """What of its text is secret, as far as that is whole characters."""
+    return key.private_text.removeprefix(PRIVATE)[: SEED_BYTES * 4 // 3]
 
 
 @pytest.fixture
@@ -74,9 +87,20 @@ def wait_until_told(watched: OriginClient, generation_id: str, how: str) -> None
     eventually(look, f"the last delivery of {generation_id} is {how}")
 
 
+def give_header(observed: Observed, watched: OriginClient, endpoint: Endpoint) -> None:
+    """Have an endpoint sent a secret of its own."""
+
+    async def work(redis: Redis) -> EndpointSet:
+        headers = {"Authorization": f"Bearer {HEADER}"}
+        return await EndpointStore(redis).set(watched.name, endpoint.url, headers=headers)
+
+    assert observed.stack.with_store(work) is EndpointSet.SET
+
+
 def through_the_queues(observed: Observed, watched: OriginClient) -> tuple[str, str]:
     """One generation's whole path, stopped at each queue; its id, and what the broker held."""
     broker, endpoint, seen = observed.stack.broker, watched.endpoint(500), ""
+    give_header(observed, watched, endpoint)
     about = generation_id = ask(watched, endpoint)
     with broker.listening() as heard:
         for lane in LANES:
@@ -86,7 +110,8 @@ def through_the_queues(observed: Observed, watched: OriginClient) -> tuple[str, 
             broker.wait_for_message(lane, about)
             seen += broker.contents()
             broker.let_go(lane, workers=1)
-        endpoint.wait_for_event("generation.succeeded")
+        told = endpoint.wait_for_event("generation.succeeded")
+        assert told.headers["authorization"] == f"Bearer {HEADER}"
         wait_until_told(watched, generation_id, "delivered")
         seen += broker.contents() + heard()
     return generation_id, seen
@@ -94,17 +119,23 @@ def through_the_queues(observed: Observed, watched: OriginClient) -> tuple[str, 
 
 def into_trouble(observed: Observed, watched: OriginClient) -> str:
     """Failures of every kind, each of which has something to say; what the callers were told."""
-    endpoint = watched.endpoint()
+    endpoint, runcomfy = watched.endpoint(), observed.stack.runcomfy
+    unreachable = f"http://127.0.0.1:9/callback?token={SIGNATURE}"
+    tested = watched.call("POST", "/v1/endpoints/test", json={"webhook": endpoint.url})
+    assert tested.json()["status"] == "delivered"
+    exhausted = ask(watched, endpoint, webhook=unreachable)
+    watched.wait_until(exhausted, "succeeded")
     for fault in ("answer_lost", "error_500", "html", "error_code_200"):
-        observed.stack.runcomfy.order(fault, route="submit")
-        watched.wait_until(ask(watched, endpoint), "failed")
-    observed.stack.runcomfy.order("error_500", route="status", times=2)
-    watched.wait_until_finished(ask(watched, endpoint, "[[sim:failed]]"))
+        runcomfy.order(fault, route="submit")
+    refused = [ask(watched, endpoint) for _ in range(4)]
+    for generation_id in refused:
+        watched.wait_until(generation_id, "failed")
+    runcomfy.order("error_500", route="status", times=2)
+    failed = ask(watched, endpoint, "[[sim:failed]]")
     # RunComfy's own route has the endpoint in its query.
     asked = watched.submit({**INPUT, "prompt": PROMPT}, model_id=MODEL_ID, webhook=endpoint.url)
-    watched.wait_until_finished(asked)
-    unreachable = f"http://127.0.0.1:9/callback?token={SIGNATURE}"
-    exhausted = ask(watched, endpoint, webhook=unreachable)
+    for generation_id in (failed, asked):
+        watched.wait_until_finished(generation_id)
     wait_until_told(watched, exhausted, "exhausted")
     return "".join(answer for answer in refusals(watched))
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from prometheus_client.samples import Sample
 from ops.dashboards.build import DASHBOARDS
 from tests.acceptance.observed import GATEWAY, WORKER, Observed
 from tests.acceptance.origins import OriginClient, an_input
+from tests.acceptance.prometheus import Prometheus
 from tests.acceptance.waiting import eventually
 
 RULES: Final = Path(__file__).parents[2] / "ops/dashboards/alerts.yml"
@@ -30,12 +32,16 @@ def quiet(observed: Observed) -> None:
     eventually(lambda: unfinished() == 0, "nothing is unfinished")
 
 
+def drawn() -> list[str]:
+    """Whatever a dashboard asks Prometheus for."""
+    panels = [panel for board in DASHBOARDS.values() for panel in board["panels"]]
+    return [target["expr"] for panel in panels for target in panel.get("targets", ())]
+
+
 def expressions() -> list[str]:
     """Whatever a dashboard or an alert asks Prometheus for."""
-    panels = [panel for board in DASHBOARDS.values() for panel in board["panels"]]
-    drawn = [target["expr"] for panel in panels for target in panel.get("targets", ())]
     groups: Any = yaml.safe_load(RULES.read_text())["groups"]
-    return [*drawn, *(rule["expr"] for group in groups for rule in group["rules"])]
+    return [*drawn(), *(rule["expr"] for group in groups for rule in group["rules"])]
 
 
 def value(samples: list[Sample], name: str, **labels: str) -> float:
@@ -62,6 +68,21 @@ def test_whatever_a_dashboard_or_an_alert_names_is_exported(
         if not any(fits(sample, name, matchers) for sample in samples)
     ]
     assert missing == []
+
+
+def test_every_panel_has_something_to_show(
+    observed: Observed, watched: OriginClient, tmp_path: Path
+) -> None:
+    prometheus = Prometheus(observed.exporters, tmp_path, observed.stack.warden)
+    prometheus.start()
+    try:
+        endpoint = watched.endpoint()
+        watched.submit(an_input(), webhook=endpoint.url)
+        endpoint.wait_for_event("generation.succeeded")
+        for query in drawn():
+            eventually(partial(prometheus.ask, query), f"{query} finds data")
+    finally:
+        prometheus.close()
 
 
 def fits(sample: Sample, name: str, matchers: str) -> bool:

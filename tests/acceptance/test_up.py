@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ops.local.ports import is_free
 from ops.local.settings import HOST
 from tests.acceptance.local_stack import Up, free_ports, living_groups, run, settings
 from tests.acceptance.runcomfy import IMAGE_MODEL
+from tests.acceptance.stack import SIGNING_KEYS
 from tests.acceptance.waiting import eventually
 
 SPEED = "20"
@@ -88,12 +90,28 @@ def test_a_port_in_use_is_told_and_the_next_free_one_taken(
     assert f"Port {wanted} is in use; gateway takes {taken}.\n" in up.lines
 
 
+def test_the_metrics_are_where_its_lines_say(up: Up, description: dict[str, Any]) -> None:
+    for part in ("gateway", "worker"):
+        url = description["parts"][part]["metrics"]
+        assert re.search(rf"^{part} .*, metrics at {url}$", up.lines, re.MULTILINE)
+        told = eventually(partial(exported, url), f"{part} exports")
+        assert f'darkroom_info{{program="{part}"' in told
+
+
+def exported(url: str) -> str | None:
+    """What is at an exporter's address; nothing before it listens."""
+    try:
+        return httpx.get(url, trust_env=False).text
+    except httpx.TransportError:
+        return None
+
+
 def test_the_keys_are_for_the_owners_eyes_only(folder: Path, description: dict[str, Any]) -> None:
     kept = folder / "local.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert json.loads(kept.read_text())["api_key"] == description["api_key"]
     logs = "".join(log.read_text() for log in (folder / "logs").iterdir())
-    for secret in ("api_key", "webhook_secret", "flower_login", "simulator_token"):
+    for secret in ("api_key", "webhook_secret", "flower_login", "simulator_token", "signing_key"):
         assert json.loads(kept.read_text())[secret] not in logs
 
 
@@ -115,9 +133,21 @@ def test_the_pasted_line_yields_a_verified_callback(
         return [c for c in callbacks if c["body"]["data"]["request_id"] == generation_id]
 
     (callback,) = eventually(told, "the callback arrives")
+    signers = [(check["version"], check["by"]) for check in callback["checks"]]
+    assert signers == [("v1", "secret 1"), ("v1a", "public key 1")]
     assert callback["verified"]
     assert callback["body"]["data"]["status"] == "succeeded"
     assert http.get(f"/v1/requests/{generation_id}/status").json()["status"] == "completed"
+
+
+def test_an_endpoint_on_this_machine_is_tried_and_its_answer_told(
+    folder: Path, description: dict[str, Any]
+) -> None:
+    endpoint = f"{description['urls']['inspector']}/callbacks"
+    tried = run("endpoints", "test", "local", endpoint, "--folder", str(folder), "--json")
+    assert tried.returncode == 0, tried.stderr
+    told = json.loads(tried.stdout)
+    assert (told["type"], told["status"]) == ("endpoint.test", "delivered")
 
 
 def test_a_second_up_on_the_same_folder_is_refused(up: Up, folder: Path) -> None:
@@ -261,17 +291,16 @@ def test_with_a_redis_and_an_account_nothing_stands_in_for_them(
     environment = settings(redis_url=redis_url) | {
         "RUNCOMFY_API_TOKEN": "a-real-token",
         "RUNCOMFY_MODEL_API_BASE": f"http://{HOST}:9/v1",
+        "DARKROOM_SIGNING_KEYS": SIGNING_KEYS[0].private_text,
     }
     up = Up(tmp_path / "own", "--json", ports=free_ports(), environment=environment)
     try:
         parts = up.description()["parts"]
         assert list(parts) == ["gateway", "worker", "flower", "inspector"]
-        knowing = [
-            name
-            for name, part in parts.items()
-            if b"a-real-token" in Path(f"/proc/{part['pid']}/environ").read_bytes()
-        ]
-        assert knowing == ["worker"]
+        told = {n: Path(f"/proc/{p['pid']}/environ").read_text() for n, p in parts.items()}
+        for secret in ("a-real-token", SIGNING_KEYS[0].private_text):
+            assert [name for name, text in told.items() if secret in text] == ["worker"]
+        assert SIGNING_KEYS[0].public_text in told["inspector"]
     finally:
         code = up.end(signal.SIGTERM)
     assert code == 0

@@ -16,11 +16,15 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.inspectors import (
     DEADLINE,
+    FOREIGN_KEY,
     FOREIGN_SECRET,
     OLD_SECRET,
     SECRET,
+    SIGNING_KEY,
     a_body,
     an_inspector,
+    public_text,
+    signature_by,
     signed,
 )
 
@@ -33,7 +37,9 @@ HOSTILE = '</script><img src=x onerror="window.hacked=1"><b>'
 def inspector() -> Iterator[httpx.Client]:
     with (
         an_inspector(
-            DARKROOM_INSPECTOR_SECRET=f"{SECRET}, {OLD_SECRET}", DARKROOM_INSPECTOR_HANG_SECONDS="1"
+            DARKROOM_INSPECTOR_SECRET=f"{SECRET}, {OLD_SECRET}",
+            DARKROOM_INSPECTOR_PUBLIC_KEYS=public_text(SIGNING_KEY),
+            DARKROOM_INSPECTOR_HANG_SECONDS="1",
         ) as (url, _),
         httpx.Client(base_url=url, timeout=DEADLINE) as client,
     ):
@@ -205,6 +211,20 @@ def test_the_switch_leaves_a_callback_hanging_and_can_be_turned_back(
     seen(browser, "#switch button", text="200").click()
     seen(browser, '#switch [aria-pressed="true"]', text="200")
     assert post(inspector, a_body()).status_code == 200
+
+
+def test_who_made_each_signature_is_shown_secrets_and_keys_alike(
+    browser: Chrome, inspector: httpx.Client
+) -> None:
+    body = a_body()
+    headers = signed(body)
+    by = [signature_by(key, headers, body) for key in (SIGNING_KEY, FOREIGN_KEY)]
+    headers["webhook-signature"] = " ".join([headers["webhook-signature"], *by])
+    inspector.post("/callbacks", content=body, headers=headers)
+    seen(browser, ".card", text="✓ signature verified")
+    shown = ["v1 · secret 1", "v1a · public key 1", "v1a · no key of ours"]
+    assert texts(browser, ".check") == shown
+    assert texts(browser, ".check.good") == shown[:2]
 
 
 def test_the_keyboard_walks_through_the_callbacks(browser: Chrome, inspector: httpx.Client) -> None:

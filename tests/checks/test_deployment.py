@@ -46,7 +46,8 @@ def test_hadolint_has_nothing_to_say_of_the_image() -> None:
 
 
 def test_prometheus_accepts_its_configuration_and_its_rules() -> None:
-    accepted("promtool", "check", "config", "ops/dashboards/prometheus.yml")
+    for name in ("prometheus.yml", "local.yml"):
+        accepted("promtool", "check", "config", f"ops/dashboards/{name}")
 
 
 def test_kubernetes_knows_every_field() -> None:

@@ -10,12 +10,14 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 #: Refusals of valid data that no schema can foresee, and who decides them instead.
 UNFORESEEABLE: Final = {
     "address_not_allowed",  # Which names lead to public addresses: DNS and the operator.
+    "https_required",  # The operator's choice.
     "idempotency_conflict",  # What the key was used for before.
     "invalid_cursor",  # A cursor is for the list that gave it to understand.
     "invalid_input",  # The model's own schema, which is RunComfy's.
     "invalid_webhook",  # A URL without credentials, of all that are URIs.
 }
 ENDED: Final = os.environ["ENDED"]
+DELIVERY: Final = os.environ["DELIVERY"]
 EVENTS: Final = "/v1/generations/{generation_id}/events"
 
 
@@ -29,6 +31,9 @@ def before_call(_context: HookContext, case: Case[Any], _kwargs: dict[str, Any])
     generation_id = str(case.path_parameters.get("generation_id"))
     if case.path == EVENTS and generation_id.startswith("gen_"):
         # The stream of one that goes on goes on as well.
+        case.path_parameters["generation_id"] = ENDED
+    if case.path_parameters.get("delivery_id") == DELIVERY:
+        # Under any other generation it is none.
         case.path_parameters["generation_id"] = ENDED
 
 

@@ -123,7 +123,7 @@ def _attempted(delivery: Delivery, answer: Answer, generation: Generation) -> St
     if is_pointless(delivery, generation):
         return Step(due=None, to=DeliveryStatus.SUPERSEDED)
     status_code = {Answer.GOOD: 200, Answer.BAD: 410}.get(answer, 503)
-    attempt = an_attempt(number=len(delivery.attempts) + 1, at=NOW, status_code=status_code)
+    attempt = an_attempt(number=delivery.attempts_made + 1, at=NOW, status_code=status_code)
     return decide_delivery(Attempted(attempt), schedule=SCHEDULE, draw=0.5)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -35,7 +36,11 @@ class RawServer:
 
 @asynccontextmanager
 async def serving(
-    behaviour: Behaviour, *, host: str = "127.0.0.1", port: int = 0
+    behaviour: Behaviour,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[RawServer]:
     """A server for the length of a test."""
     known = RawServer(behaviour, port, host)
@@ -55,7 +60,7 @@ async def serving(
             open_now.discard(writer)
             writer.close()
 
-    server = await asyncio.start_server(serve, host, port)
+    server = await asyncio.start_server(serve, host, port, ssl=tls)
     known.port = server.sockets[0].getsockname()[1]
     try:
         yield known

@@ -16,9 +16,10 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from generations.lifecycle import Status
+from generations.lifecycle import DeliveryStatus, Status
 from generations.origins import OriginStore
-from tests.builders import SEEDANCE
+from generations.steps import Lane, Step
+from tests.builders import ENDPOINT, SEEDANCE, an_attempt
 from tests.conftest import RedisServer
 from tests.integration.gateway_process import ROOT, GatewayProcess
 from tests.integration.played_worker import PlayedWorker
@@ -38,6 +39,7 @@ def hasty_gateway(valkey_server: RedisServer, tmp_path: Path) -> Iterator[Gatewa
         redis_url=valkey_server.url(),
         CANCEL_WAIT="0",
         ENDPOINT_TEST_WAIT="0",
+        WEBHOOK_HTTPS_ONLY="true",
     )
     yield started
     started.stop()
@@ -47,11 +49,23 @@ async def one_in_every_status(client: httpx.AsyncClient, worker: PlayedWorker) -
     """The ids of generations, by the names of their statuses."""
     ids = {}
     for status in [*(s for s in Status if s is not Status.QUEUED), Status.QUEUED]:
-        accepted = await client.post(f"/v1/models/{SEEDANCE}", json=VIDEO_INPUT)
+        path = f"/v1/models/{SEEDANCE}"
+        accepted = await client.post(path, json=VIDEO_INPUT, params={"webhook": ENDPOINT})
         ids[status.name] = str(accepted.json()["request_id"])
         if status is not Status.QUEUED:
             await worker.bring_to(status)
     return ids
+
+
+async def delivery_given_up(client: httpx.AsyncClient, worker: PlayedWorker, of: str) -> str:
+    """The id of a generation's delivery, which no endpoint took; nor did any take the others."""
+    claims = await worker.due.claim({Lane.DELIVERIES: 10}, lease=worker.lease)
+    for claim, _ in await worker.due.take_deliveries(claims, lease=worker.lease):
+        attempt = an_attempt(status_code=410, response_body="Gone")
+        await worker.due.settle(claim, Step(due=None, to=DeliveryStatus.EXHAUSTED, attempt=attempt))
+    (told,) = (await client.get(f"/v1/generations/{of}/deliveries")).json()["deliveries"]
+    assert told["status"] == "exhausted"
+    return str(told["id"])
 
 
 @pytest.mark.timeout(PATIENCE + 20)
@@ -62,7 +76,9 @@ async def test_every_answer_is_as_the_description_says(
     headers = {"Authorization": f"Bearer {key.api_key}"}
     async with httpx.AsyncClient(base_url=hasty_gateway.url, headers=headers) as client:
         ids = await one_in_every_status(client, worker)
-    told = {"API_KEY": key.api_key, "ENDED": ids["SUCCEEDED"], "PYTHONPATH": str(ROOT)}
+        ids["ENDED"] = ids["SUCCEEDED"]
+        ids["DELIVERY"] = await delivery_given_up(client, worker, ids["ENDED"])
+    told = {"API_KEY": key.api_key, "PYTHONPATH": str(ROOT)}
     run = await asyncio.to_thread(
         subprocess.run,
         [*SCHEMATHESIS, "run", f"{hasty_gateway.url}/openapi.json", "--no-color"],
@@ -75,3 +91,6 @@ async def test_every_answer_is_as_the_description_says(
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "request.broke" not in hasty_gateway.log
+    # The run met what there is, and not only what there is not.
+    assert "delivery.redelivered" in hasty_gateway.log
+    assert "endpoint.tested" in hasty_gateway.log

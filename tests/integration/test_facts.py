@@ -10,6 +10,7 @@ from generations.connection import Redis, key
 from generations.due import DueIndex
 from generations.endpoint_health import ENDPOINTS
 from generations.facts import FactReader, families
+from generations.indexes import exhausted_key
 from generations.limits import Limits
 from generations.origins import OriginStore
 from generations.steps import Lane
@@ -19,7 +20,7 @@ from tests.builders import a_new_generation
 
 @pytest.fixture
 def reader(store_redis: Redis) -> FactReader:
-    return FactReader(store_redis)
+    return FactReader(store_redis, keep=timedelta(days=7))
 
 
 def values(found: list[Metric]) -> dict[str, float]:
@@ -84,6 +85,19 @@ async def test_servers_behind_endpoints_are_told_by_their_breakers(
     await store_redis.hset(key("endpoint:https://down.example:443"), "opened_at", "1")
     facts = await reader.read()
     assert facts.servers == {"closed": 1, "open": 1, "half_open": 0}
+
+
+async def test_exhausted_deliveries_are_told_until_they_expire_or_are_told_again(
+    reader: FactReader, store_redis: Redis
+) -> None:
+    now = int((await store_redis.time())[0]) * 1000
+    week = 7 * 24 * 3600 * 1000
+    for delivery_id, at in (("dlv_1", now), ("dlv_2", now - 1000), ("dlv_3", now - week - 1000)):
+        await store_redis.zadd(exhausted_key(), {delivery_id: at})
+    shown = values(list(families(await reader.read())))
+    assert shown["darkroom_exhausted_deliveries"] == 2
+    await store_redis.zrem(exhausted_key(), "dlv_1")
+    assert (await reader.read()).exhausted_deliveries == 1
 
 
 def test_without_redis_that_is_all_there_is_to_tell() -> None:

@@ -1,11 +1,8 @@
 """Without Redis the gateway says so, quickly; when Redis is back, so is the gateway."""
 
 import asyncio
-import os
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -19,6 +16,7 @@ from generations.connection import connect
 from generations.origins import OriginStore
 from generations.settings import GatewaySettings
 from tests.builders import UNLISTED, a_new_generation
+from tests.integration.freezing import frozen, pid_of
 from tests.integration.gateway_process import GatewayProcess
 from tests.waiting import eventually
 
@@ -134,21 +132,3 @@ async def test_a_frozen_server_is_told_in_seconds_however_many_ask(
 
         await eventually(serves_again, "the gateway serves again")
     assert "Traceback" not in gateway_of_its_own.log
-
-
-async def pid_of(url: str) -> int:
-    """The server's process."""
-    redis = connect(url)
-    facts = await redis.info("server")
-    await redis.aclose()
-    return int(facts["process_id"])
-
-
-@contextmanager
-def frozen(pid: int) -> Iterator[None]:
-    """A process that stands still, its connections open."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)

@@ -13,7 +13,7 @@ from generations.due import Claim, DueIndex
 from generations.errors import DeliveryNotFound, DeliverySuperseded
 from generations.indexes import UNFINISHED
 from generations.lifecycle import DeliveryStatus, Status
-from generations.model import Delivery, ErrorCode, Generation
+from generations.model import ATTEMPTS_KEPT, Delivery, ErrorCode, Generation
 from generations.selection import DeliveryFilter
 from generations.steps import Due, Lane, Step, fail, finish, telling
 from generations.store import GenerationStore
@@ -57,7 +57,7 @@ async def ended(
 
 async def end_delivery(due: DueIndex, to: DeliveryStatus, *, attempts: int = 1) -> None:
     held, found = await take_delivery(due)
-    first = len(found.attempts) + 1
+    first = found.attempts_made + 1
     for number in range(first, first + attempts - 1):
         again = Step(due=Due(Lane.DELIVERIES), attempt=an_attempt(number=number, status_code=500))
         held = await settled(due, held, again)
@@ -97,6 +97,20 @@ async def test_the_attempt_log_grows_and_its_schedule_counts_anew_each_time(
         await end_delivery(due, DeliveryStatus.EXHAUSTED, attempts=2)
         delivery = await deliveries.find(delivery.id)
         assert [one.number for one in delivery.attempts] == list(range(1, expected + 3))
+
+
+async def test_of_what_is_told_again_and_again_the_last_attempts_stay(
+    store: GenerationStore, due: DueIndex, deliveries: Deliveries
+) -> None:
+    _, delivery = await ended(store, due, attempts=ATTEMPTS_KEPT - 1)
+    for made in (ATTEMPTS_KEPT, ATTEMPTS_KEPT + 1, ATTEMPTS_KEPT + 2):
+        delivery = await deliveries.redeliver(delivery)
+        assert delivery.attempts_before == made - 1
+        await end_delivery(due, DeliveryStatus.EXHAUSTED)
+        delivery = await deliveries.find(delivery.id)
+        assert delivery.attempts_made == made
+        numbers = [one.number for one in delivery.attempts]
+        assert numbers == list(range(max(1, made - ATTEMPTS_KEPT + 1), made + 1))
 
 
 async def test_the_records_are_kept_until_it_is_told_and_so_long_from_then(

@@ -29,7 +29,16 @@ PROGRAMS = (StoreSettings, GatewaySettings, WorkerSettings)
 #: Settings of parts for trying out, which .env.example may list and need not.
 PARTS = (CallerSettings, LocalSettings, InspectorSettings, SimulatorSettings, FlowerSettings)
 #: Read by Flower and docker compose, and not by us.
-OTHERS = {"FLOWER_PORT", "GRAFANA_PASSWORD", "REDIS_PASSWORD"}
+OTHERS = {
+    "COMPOSE_PROFILES",
+    "FLOWER_PORT",
+    "FLOWER_URL_PREFIX",
+    "GRAFANA_PASSWORD",
+    "GRAFANA_PORT",
+    "INSPECTOR_PORT",
+    "PROMETHEUS_PORT",
+    "REDIS_PASSWORD",
+}
 
 SECRET = "s3cr3t-V4LUE"
 TOKEN = {"RUNCOMFY_API_TOKEN": "rc-token"}

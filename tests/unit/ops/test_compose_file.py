@@ -8,19 +8,25 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from pydantic import AliasChoices
 
 from generations.settings import GatewaySettings, StoreSettings, WorkerSettings
+from ops.local.settings import RUNCOMFY_BASE
 from tests.acceptance.composed import OURS, compose, new_env
 from worker.leases import STOP_LIMIT, Leases
 
 ROOT = Path(__file__).parents[3]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 DOCKERFILE = (ROOT / "ops/images/Dockerfile").read_text()
-PROGRAMS = {"api_gateway": GatewaySettings, "worker": WorkerSettings, "flower": StoreSettings}
+PROGRAMS: dict[str, type[StoreSettings]] = {
+    "api_gateway": GatewaySettings,
+    "worker": WorkerSettings,
+    "flower": StoreSettings,
+}
 SECRET_NAMES = re.compile("PASSWORD|TOKEN|SECRET|AUTH|URL$")
 
 
@@ -38,6 +44,22 @@ def test_every_setting_of_dot_env_reaches_its_program(
     service: str, kind: type[StoreSettings]
 ) -> None:
     assert set(variables(kind)) - set(SERVICES[service]["environment"]) == set()
+
+
+@pytest.mark.parametrize(("service", "kind"), PROGRAMS.items())
+def test_no_program_is_told_what_is_for_another(service: str, kind: type[StoreSettings]) -> None:
+    others = {name for other in PROGRAMS.values() for name in variables(other)}
+    assert set(SERVICES[service]["environment"]) & (others - set(variables(kind))) == set()
+
+
+def test_the_example_has_each_variable_that_the_file_takes() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    taken = set(re.findall(r"(?<!\$)\$\{(\w+)", text))
+    for service in SERVICES.values():
+        environment = service.get("environment", {})
+        taken |= {name for name, value in environment.items() if value is None}
+    example = (ROOT / ".env.example").read_text()
+    assert taken - set(re.findall(r"^#?([A-Z][A-Z0-9_]*)=", example, re.MULTILINE)) == set()
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -70,6 +92,14 @@ def test_only_the_gateway_is_open_to_other_machines() -> None:
     for name, service in SERVICES.items():
         for port in service.get("ports", []):
             assert name == "api_gateway" or port.startswith("127.0.0.1:"), name
+
+
+def test_beside_the_simulator_nobody_reaches_runcomfy_and_pays() -> None:
+    simulator = SERVICES["simulator"]
+    names = simulator["networks"]["default"]["aliases"]
+    assert urlsplit(RUNCOMFY_BASE).hostname in names
+    # Where RunComfy listens, the simulator does not.
+    assert "443" not in simulator["command"]
 
 
 def test_a_stop_interrupts_no_chunk() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from generations.settings import GatewaySettings
 from ops.local.errors import FolderInUse
-from ops.local.folder import Folder, LocalRecord, store_settings
+from ops.local.folder import Folder, LocalRecord, beside, store_settings
 
 
 @pytest.fixture
@@ -94,3 +95,14 @@ class TestWhereTheRecordsAre:
         with folder.locked():
             folder.write(LocalRecord(redis_url=SecretStr("redis://127.0.0.1:1/0")))
             assert self._url(folder) == "redis://127.0.0.1:2/0"
+
+    def test_beside_a_running_stack_callbacks_may_go_to_this_machine(
+        self, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DARKROOM_WEBHOOK_ALLOW", "10.1.0.0/16")
+        monkeypatch.setenv("DARKROOM_WEBHOOK_HTTPS_ONLY", "true")
+        with folder.locked():
+            settings = beside(GatewaySettings(), folder)
+            assert settings.webhook_allow == ("10.1.0.0/16", "127.0.0.1")
+            assert settings.allowed.https_only
+        assert beside(GatewaySettings(), folder).webhook_allow == ("10.1.0.0/16",)

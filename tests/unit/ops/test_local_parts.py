@@ -17,6 +17,8 @@ PLAN = Plan(
     runcomfy_token="token-secret",
     runcomfy_base="http://127.0.0.1:2/v1",
     webhook_secret="whsec_secret",
+    signing_keys="whsk_secret",
+    public_keys="whpk_public",
     webhook_allow="127.0.0.1",
 )
 
@@ -39,6 +41,28 @@ def test_with_a_real_account_no_simulator_starts() -> None:
     assert "simulator" not in {part.name for part in parts_of(replace(PLAN, is_simulated=False))}
 
 
+def test_each_program_exports_its_metrics_where_it_says() -> None:
+    ports = {**PLAN.ports, "gateway-metrics": 6, "worker-metrics": 7, "worker-2-metrics": 8}
+    plan = replace(PLAN, ports=ports, workers=2)
+    assert "http://127.0.0.1:6/metrics" in the_part("gateway", plan).note
+    assert the_part("gateway", plan).environment["DARKROOM_GATEWAY_METRICS_PORT"] == "6"
+    told = {name: the_part(name, plan) for name in ("worker", "worker-2")}
+    assert [part.environment["DARKROOM_WORKER_METRICS_PORT"] for part in told.values()] == [
+        "7",
+        "8",
+    ]
+    assert told["worker-2"].metrics == "http://127.0.0.1:8/metrics"
+
+
+def test_programs_without_a_port_for_metrics_export_none() -> None:
+    for name, variable in (
+        ("gateway", "DARKROOM_GATEWAY_METRICS_PORT"),
+        ("worker", "DARKROOM_WORKER_METRICS_PORT"),
+    ):
+        assert the_part(name).environment[variable] == "0"
+        assert "metrics" not in the_part(name).note
+
+
 def test_no_secret_is_on_a_command_line() -> None:
     assert "secret" not in " ".join(word for part in parts_of(PLAN) for word in part.command)
 
@@ -52,6 +76,8 @@ def test_a_part_shows_no_secret_when_printed() -> None:
     [
         ("token-secret", {"simulator", "worker"}),
         ("whsec_secret", {"inspector"}),
+        ("whsk_secret", {"worker"}),
+        ("whpk_public", {"inspector"}),
         ("flower-secret", {"flower"}),
         ("redis-secret", {"gateway", "worker", "flower"}),
     ],
