@@ -10,6 +10,7 @@ from bench import (
     callbacks,
     capacity,
     end_to_end,
+    kept,
     latency,
     pacing,
     polls,
@@ -78,8 +79,15 @@ def measure_polls(progress: Progress) -> Figures:
 
 
 def measure_capacity(progress: Progress) -> Figures:
-    """A hundred thousand in flight, and a million kept."""
-    return asyncio.run(capacity.measure(progress))
+    """A hundred thousand in flight."""
+    in_flight, held = capacity.IN_FLIGHT, capacity.HELD
+    return asyncio.run(capacity.measure_in_flight(progress, in_flight=in_flight, held=held))
+
+
+def measure_kept(progress: Progress) -> Figures:
+    """What it costs that a million are kept."""
+    progress("a million finished generations, beside a server with none")
+    return asyncio.run(kept.measure_kept(progress, kept=1_000_000))
 
 
 def measure_end_to_end(progress: Progress) -> Figures:
@@ -96,5 +104,6 @@ PARTS: Final[Mapping[str, Callable[[Progress], Figures]]] = {
     "pacing": pacing.measure,
     "polls": measure_polls,
     "capacity": measure_capacity,
+    "kept": measure_kept,
     "end_to_end": measure_end_to_end,
 }
