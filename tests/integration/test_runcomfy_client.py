@@ -11,7 +11,6 @@ import pytest_asyncio
 from generations.errors import (
     DarkroomError,
     RunComfyRejected,
-    RunComfyThrottled,
     RunComfyUnavailable,
     SubmissionUncertain,
 )
@@ -144,7 +143,7 @@ async def test_what_never_left_may_be_sent_again(base: str, raw: RawServer) -> N
     [
         ("200 OK", b'{"error_code": 422001}', RunComfyRejected),
         ("422 Unprocessable", b'{"detail": []}', RunComfyRejected),
-        ("429 Too Many", b"", RunComfyThrottled),
+        ("429 Too Many", b"", RunComfyUnavailable),
         ("401 Unauthorized", b"", RunComfyUnavailable),
         ("504 Gateway Timeout", b"<html>", SubmissionUncertain),
         ("500 Internal", b'{"error_code": 500001}', SubmissionUncertain),
