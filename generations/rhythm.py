@@ -30,6 +30,9 @@ WIDTH: Final = 0.025
 BEYOND: Final = 8.0
 #: Beyond the plan, the gap is this part of the time that has passed.
 UNPLANNED: Final = 0.25
+#: What has outlived all that is known is looked at so often at least, or every half of the usual
+#: time where that is longer: most likely it was held up, and ends any moment.
+OVERDUE_GAP: Final = 10.0
 #: How many spans' weight it has that something outlives all of them.
 UNHEARD_OF: Final = 0.5
 
@@ -40,12 +43,14 @@ Span = tuple[float, float, float]
 class Rhythm:
     """The plan for what takes a time that is known about."""
 
-    __slots__ = ("_counts", "_left", "_longest", "_plan", "_times")
+    __slots__ = ("_counts", "_left", "_longest", "_overdue", "_plan", "_times")
 
     def __init__(self, times: list[float], left: list[float], *, looks: float) -> None:
         """``left[i]`` is the part that takes longer than ``times[i]``, which grow from 0."""
         self._times, self._left = times, left
-        self._longest = min(max(self.typical(0.0) / 2, LEAST_LONGEST_GAP), MOST_LONGEST_GAP)
+        usual = self.typical(0.0) / 2
+        self._longest = min(max(usual, LEAST_LONGEST_GAP), MOST_LONGEST_GAP)
+        self._overdue = min(max(usual, OVERDUE_GAP), MOST_LONGEST_GAP)
         roots, total = [0.0], 0.0
         for (start, end), (before, after) in zip(pairwise(times), pairwise(left), strict=True):
             root = math.sqrt(math.log(before / after) * (end - start))
@@ -58,14 +63,15 @@ class Rhythm:
 
     def gap(self, elapsed: float, *, looks: float = 1.0) -> float:
         """Seconds until the next look, or until a little less or more than one is due."""
+        longest = self._longest if elapsed * BEYOND <= self._times[-1] else self._overdue
         if elapsed < self._times[-1]:
             count = _at(elapsed, self._times, self._counts)
             point = round(count * FINE)
             if point < len(self._plan):
                 due = count + (self._plan[point] / FINE - count) * looks
                 wait = _at(due, self._counts, self._times) - elapsed
-                return min(max(wait, SHORTEST_GAP), self._longest)
-        return min(max(elapsed * UNPLANNED * looks, SHORTEST_GAP), self._longest)
+                return min(max(wait, SHORTEST_GAP), longest)
+        return min(max(elapsed * UNPLANNED * looks, SHORTEST_GAP), longest)
 
     def typical(self, elapsed: float) -> float:
         """The time by which half of those will have ended that have not ended by now."""

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,10 +50,18 @@ def test_more_looks_come_closer() -> None:
     assert many.gap(60.0) < few.gap(60.0) / 2
 
 
+@pytest.mark.parametrize("elapsed", [6.5, 20.0, 47.0, 160.0, 1e6])
+def test_what_is_long_overdue_is_looked_at_every_ten_seconds_however_long_it_was_held_up(
+    elapsed: float,
+) -> None:
+    seconds = [(4.0 + n / 20, 4.1 + n / 20, 1.0) for n in range(40)]
+    assert rhythm_of(seconds, looks=8).gap(elapsed) <= 10.0
+
+
 def test_what_outlives_everything_known_is_looked_at_all_the_same() -> None:
     rhythm = rhythm_of(NEAR_A_MINUTE, looks=8)
     assert len(looks_at(rhythm, 3600.0)) > 3600 / 60
-    assert rhythm.gap(1e9) == 60.0
+    assert rhythm.gap(1e9) == pytest.approx(rhythm.typical(0.0) / 2)
 
 
 def test_what_takes_ten_times_as_long_as_ever_is_seen_to_end_soon_all_the_same() -> None:
