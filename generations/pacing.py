@@ -45,13 +45,11 @@ def decide_next_poll(
     draw: float,
     pace: Pace = UNKNOWN,
     progress: Progress = JUST_SUBMITTED,
-    stretch: float = 1.0,
 ) -> timedelta:
     """How long to wait before the next poll of a generation polled so often.
 
     While little is known of generations like it, a mild backoff, which gives way to what is
-    learned as ends come in. ``stretch`` (1 or more) is by how much all gaps grow while polls are
-    at the upstream limit.
+    learned as ends come in.
     """
     mild = min(FIRST_GAP * POLL_GROWTH ** min(polls, 100), LONGEST_MILD_GAP)
     gap = mild * (1 - JITTER + 2 * JITTER * draw)
@@ -61,7 +59,7 @@ def decide_next_poll(
         gap = gap ** (1 - trust) * learned**trust
     if progress.running is None and progress.is_start_told:
         gap = min(gap, LONGEST_GAP_TO_TELL)
-    return timedelta(seconds=gap * stretch)
+    return timedelta(seconds=gap)
 
 
 def _learned_gap(pace: Pace, progress: Progress, *, looks: float) -> float | None:

@@ -156,7 +156,6 @@ def decide_poll(
     now: datetime,
     draw: float,
     pace: Pace = UNKNOWN,
-    stretch: float = 1.0,
 ) -> Step:
     """What a poll's answer means for the generation."""
     if isinstance(seen, NotThere):
@@ -164,9 +163,7 @@ def decide_poll(
     step = _ended(generation, seen)
     if step is None:
         progress = look_at(generation, seen, now=now)
-        wait = decide_next_poll(
-            polls=generation.polls + 1, draw=draw, pace=pace, progress=progress, stretch=stretch
-        )
+        wait = decide_next_poll(polls=generation.polls + 1, draw=draw, pace=pace, progress=progress)
         step = _still_running(generation, seen, now=now, wait=wait)
     return replace(step, add={"polls": 1})
 

@@ -178,11 +178,10 @@ def submitted(
     *,
     draw: float,
     pace: Pace = UNKNOWN,
-    stretch: float = 1.0,
 ) -> Step:
     """RunComfy has it; the first poll is due when there may be something to see."""
     progress = Progress(is_start_told=is_start_told(generation))
-    wait = decide_next_poll(polls=0, draw=draw, pace=pace, progress=progress, stretch=stretch)
+    wait = decide_next_poll(polls=0, draw=draw, pace=pace, progress=progress)
     return Step(
         to=Status.IN_QUEUE,
         due=Due(Lane.POLLS, wait),

@@ -115,10 +115,8 @@ def learned(*, queued: float = 0.0) -> Pace:
     return pace_of([Ran(queued, time, time) for time in range(50, 71) for _ in range(2)], [])
 
 
-def next_poll(pace: Pace = UNKNOWN, *, stretch: float = 1.0, **progress: Any) -> float:
-    wait = decide_next_poll(
-        polls=3, draw=MIDDLE, pace=pace, progress=Progress(**progress), stretch=stretch
-    )
+def next_poll(pace: Pace = UNKNOWN, **progress: Any) -> float:
+    wait = decide_next_poll(polls=3, draw=MIDDLE, pace=pace, progress=Progress(**progress))
     return wait.total_seconds()
 
 
@@ -161,12 +159,6 @@ def test_that_it_began_is_seen_within_a_minute(queued: float) -> None:
 def test_in_line_polls_come_closer_as_its_turn_does() -> None:
     turns = [next_poll(is_seen=True, turn=seconds) for seconds in (200.0, 20.0, 10.0, 0.5)]
     assert turns == [30, 12, 6, 1]
-
-
-def test_all_gaps_stretch_alike() -> None:
-    for progress in ({}, {"running": 60.0}, {"is_seen": True, "turn": 20.0}):
-        plain = next_poll(learned(), **progress)
-        assert next_poll(learned(), stretch=3.0, **progress) == pytest.approx(3 * plain)
 
 
 times = st.none() | st.floats(min_value=0, max_value=1e7)
